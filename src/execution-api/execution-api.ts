@@ -1,0 +1,52 @@
+/**
+ * All that task code may ask of the engine. A port: in process for local executors (over IPC), HTTP for remote workers later.
+ * Every call names its attempt and is refused (`AttemptGone`) when that attempt has ended: that is the fence for late writes.
+ */
+import type { BundleCode } from '../core/workload';
+import type { DataInterval } from '../core/time';
+import type { JsonObject } from '../core/json';
+
+export interface XComEntry {
+  readonly taskId: string;
+  readonly mapIndex: number;
+  readonly key: string;
+  /** JSON text. */
+  readonly value: string;
+}
+
+export interface XComQuery {
+  readonly taskIds: readonly string[];
+  /** Default 'return_value'. */
+  readonly key: string;
+  readonly mapIndexes?: readonly number[];
+  /** Another run of the same DAG; default: the attempt's own run. */
+  readonly runId?: string;
+}
+
+/** A connection as user code sees it; from `THENCE_CONN_<ID>` (URI or JSON). */
+export interface ConnectionInfo {
+  readonly id: string;
+  readonly type: string;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly login: string | null;
+  readonly password: string | null;
+  readonly schema: string | null;
+  readonly extra: JsonObject;
+  readonly uri: string;
+}
+
+export interface ExecutionApi {
+  getBundle(hash: string): Promise<BundleCode>;
+  pullXComs(attemptId: string, query: XComQuery): Promise<readonly XComEntry[]>;
+  /** `value` is JSON text, already checked against the size limit by the runner; checked again here. */
+  pushXCom(attemptId: string, key: string, value: string): Promise<void>;
+  /** Rendered templates of this attempt, for the UI. */
+  setRendered(attemptId: string, fields: JsonObject): Promise<void>;
+  /** Data interval of the newest successful earlier run of the DAG, or null. */
+  previousSuccess(attemptId: string): Promise<DataInterval | null>;
+  /** `THENCE_VAR_<KEY>`; null when there is none. */
+  getVariable(attemptId: string, key: string): Promise<string | null>;
+  getConnection(attemptId: string, id: string): Promise<ConnectionInfo | null>;
+}
+export type ExecutionApiMethod = keyof ExecutionApi;
