@@ -98,8 +98,21 @@ export interface HopResult {
   readonly claimed: readonly ClaimedAttempt[];
   /** Outcomes that the fence refused (their attempt had already ended or been replaced). */
   readonly refused: readonly AttemptId[];
-  readonly ended: readonly { readonly run: RunPk; readonly dagId: string; readonly runId: string; readonly state: 'success' | 'failed'; readonly startDate: Instant | null; readonly endDate: Instant }[];
-  readonly finished: readonly { readonly dagId: string; readonly taskId: string; readonly state: TaskState; readonly startDate: Instant | null; readonly endDate: Instant | null }[];
+  readonly ended: readonly {
+    readonly run: RunPk;
+    readonly dagId: string;
+    readonly runId: string;
+    readonly state: 'success' | 'failed';
+    readonly startDate: Instant | null;
+    readonly endDate: Instant;
+  }[];
+  readonly finished: readonly {
+    readonly dagId: string;
+    readonly taskId: string;
+    readonly state: TaskState;
+    readonly startDate: Instant | null;
+    readonly endDate: Instant | null;
+  }[];
   /** Admissible work is left that only capacity kept back. */
   readonly starving: boolean;
 }
@@ -147,9 +160,18 @@ export interface Attention {
   readonly cancels: readonly AttemptId[];
 }
 
+/**
+ * What has to be committed in the same transaction (a line of the audit log, the next run of a DAG), called after the change with
+ * what came of it. Throwing rolls everything back and rejects with the same error. The memory ledger never calls it.
+ */
+export type AlsoCommit<Result> = (
+  transaction: { query(sql: string, parameters?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }> },
+  result: Result,
+) => Promise<void>;
+
 export interface Ledger {
   /** In the order of `runs`. Does not start them. */
-  createRuns(runs: readonly NewRun[]): Promise<readonly CreateRunResult[]>;
+  createRuns(runs: readonly NewRun[], also?: AlsoCommit<readonly CreateRunResult[]>): Promise<readonly CreateRunResult[]>;
   /**
    * queued → running for runs that may start (DAG not paused or the run is a backfill's; maxActiveRuns of the DAG, or of the
    * backfill; oldest run_after first), pins each to the newest version, makes its task instances, wakes it.
@@ -171,10 +193,14 @@ export interface Ledger {
    * Ends the attempts of sessions whose lease ended more than `marginMs` ago, and at once those of sessions on this host and
    * boot whose pid is not in `alivePids`; their runs are woken. Returns how many attempts were lost.
    */
-  reapSessions(own: SessionId, host: { host: string; bootId: string; isAlive: (pid: number) => boolean }, marginMs: number): Promise<number>;
+  reapSessions(
+    own: SessionId,
+    host: { host: string; bootId: string; isAlive: (pid: number) => boolean },
+    marginMs: number,
+  ): Promise<number>;
 
   /** A person's verdict on a run: unfinished task instances are skipped (success) or failed; live attempts become `ending`. */
-  markRun(run: RunPk, state: 'success' | 'failed'): Promise<boolean>;
+  markRun(run: RunPk, state: 'success' | 'failed', also?: AlsoCommit<boolean>): Promise<boolean>;
   /** Back to `queued`, all task instances to none, pinned to the newest version when it starts again. */
-  clearRun(run: RunPk): Promise<boolean>;
+  clearRun(run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean>;
 }

@@ -1,0 +1,111 @@
+/**
+ * What a person may do. The command line, the REST API and the web UI call these and write nothing by themselves.
+ *
+ * Each command checks what it was given, changes the state through the Ledger, and leaves a line in `audit_log` in the same
+ * transaction. What it refuses is a `ThenceError` whose sentence can be shown as it is; `status` and `exitCode` go with it.
+ */
+import type { RunState } from '../core/states';
+import type { DataInterval, Instant } from '../core/time';
+import type { JsonObject, JsonValue } from '../core/json';
+import type { RunPk } from '../ledger/ledger';
+
+/** Who does it, and from where. */
+export interface Actor {
+  readonly user: string;
+  readonly via: 'cli' | 'rest_api' | 'ui';
+}
+
+/** Milliseconds, or ISO 8601. Text without an offset ('2026-01-01', '2026-01-01T06:00') is wall-clock time in the DAG's timezone. */
+export type DateInput = Instant | string;
+
+export interface TriggerRequest {
+  readonly dagId: string;
+  /** Default: `manual__<ISO>_<random>`. Letters, digits and `_.~:+-`, at most 250. */
+  readonly runId?: string | null;
+  /** Left out: the moment of triggering. null: a run without a logical date (and without `ds`, `ts`). */
+  readonly logicalDate?: DateInput | null;
+  /** Not before this; default now. */
+  readonly runAfter?: DateInput | null;
+  /** Default: the last complete interval before the logical date; none without a logical date. */
+  readonly dataInterval?: { readonly start: DateInput; readonly end: DateInput } | null;
+  /** A JSON object; the DAG's params give its defaults and check it. */
+  readonly conf?: JsonValue;
+  readonly note?: string | null;
+}
+
+export interface TriggeredRun {
+  readonly run: RunPk;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly logicalDate: Instant | null;
+  readonly interval: DataInterval | null;
+  readonly runAfter: Instant;
+  readonly conf: JsonObject;
+  /** A queued run of a paused DAG starts when the DAG is unpaused. */
+  readonly isPaused: boolean;
+}
+
+export const REPROCESS_BEHAVIORS = ['none', 'failed', 'completed'] as const;
+export type ReprocessBehavior = (typeof REPROCESS_BEHAVIORS)[number];
+
+export interface BackfillRequest {
+  readonly dagId: string;
+  /** First and last logical date, both inclusive. */
+  readonly from: DateInput;
+  readonly to: DateInput;
+  /** Which existing runs start again: none (default), the failed ones, or all that have ended. */
+  readonly reprocessBehavior?: ReprocessBehavior | null;
+  /** At once, counted apart from the DAG's own maxActiveRuns. Default 10. */
+  readonly maxActiveRuns?: number | null;
+  /** Newest first. Default false. */
+  readonly runBackwards?: boolean | null;
+  readonly conf?: JsonValue;
+}
+
+export interface BackfillPlan {
+  readonly dagId: string;
+  /** The timetable's own zone: what the `local` texts are in. */
+  readonly timezone: string;
+  /** In the order in which they will run. */
+  readonly items: readonly BackfillPlanItem[];
+}
+
+export interface BackfillPlanItem {
+  readonly logicalDate: Instant;
+  readonly interval: DataInterval;
+  /** The interval in the timetable's own zone, ISO 8601 with its offset: shows what a change of the clocks does to it. */
+  readonly local: { readonly start: string; readonly end: string };
+  /** The run that has this logical date already. */
+  readonly existing: { readonly runId: string; readonly state: RunState } | null;
+  readonly action: 'create' | 'clear' | 'skip';
+}
+
+export interface CreatedBackfill {
+  readonly id: number;
+  readonly dagId: string;
+  /** Intervals in the range, whatever becomes of each. */
+  readonly total: number;
+}
+
+export interface Commands {
+  /** @throws NOT_FOUND unknown DAG (with close names) · INVALID_VALUE · ALREADY_EXISTS run id or logical date */
+  triggerRun(request: TriggerRequest, actor: Actor): Promise<TriggeredRun>;
+  /** `changed` false: it was so already. */
+  setPaused(dagId: string, paused: boolean, actor: Actor): Promise<{ readonly changed: boolean }>;
+  /** `queued` is a clear. @throws NOT_FOUND · CONFLICT */
+  markRun(
+    request: { readonly dagId: string; readonly runId: string; readonly state: 'success' | 'failed' | 'queued' },
+    actor: Actor,
+  ): Promise<void>;
+  setRunNote(request: { readonly dagId: string; readonly runId: string; readonly note: string | null }, actor: Actor): Promise<void>;
+  /** All its task instances start again, on the DAG's newest version. */
+  clearRun(request: { readonly dagId: string; readonly runId: string }, actor: Actor): Promise<void>;
+  /** Writes nothing. */
+  dryRunBackfill(request: BackfillRequest): Promise<BackfillPlan>;
+  /** The scheduler carries it out, also while the DAG is paused. @throws CONFLICT the DAG has an unfinished backfill */
+  createBackfill(request: BackfillRequest, actor: Actor): Promise<CreatedBackfill>;
+  /** Nothing more is started; its queued runs are marked failed, running ones go on to their end. @throws CONFLICT already complete */
+  cancelBackfill(id: number, actor: Actor): Promise<void>;
+  pauseBackfill(id: number, actor: Actor): Promise<void>;
+  unpauseBackfill(id: number, actor: Actor): Promise<void>;
+}
