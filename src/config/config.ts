@@ -32,5 +32,6 @@ export interface Config {
   readonly logFormat: 'pretty' | 'json';
   /** Lower-cased id → value of THENCE_CONN_<ID>. */
   readonly connections: { readonly [id: string]: string };
+  /** Lower-cased key → value of THENCE_VAR_<KEY>; look a key up in lower case. */
   readonly variables: { readonly [key: string]: string };
 }

@@ -9,7 +9,8 @@ export function compiledEntry(module: string): string {
   return path.join(packageRoot, 'dist', `${module}.js`);
 }
 
-export const packageVersion: string = (JSON.parse(readFileSync(path.join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
+export const packageVersion: string = (JSON.parse(readFileSync(path.join(packageRoot, 'package.json'), 'utf8')) as { version: string })
+  .version;
 
 function findPackageRoot(from: string): string {
   for (let at = from; ; at = path.dirname(at)) {
