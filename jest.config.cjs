@@ -14,6 +14,7 @@ module.exports = {
       },
     ],
   },
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
   maxWorkers: 2,
 };

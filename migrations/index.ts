@@ -1,0 +1,4 @@
+import { Initial1763800000000 } from './1763800000000-initial';
+
+/** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
+export const migrations = [Initial1763800000000] as const;
