@@ -4,7 +4,7 @@
  * variable that is silently ignored costs an afternoon.
  */
 import path from 'node:path';
-import { closest } from 'fastest-levenshtein';
+import { didYouMean } from '../core/did-you-mean';
 import { ThenceError } from '../core/errors';
 import type { Config } from './config';
 import { readConfigFile } from './config-file';
@@ -139,7 +139,7 @@ function familyOf(value: unknown, key: string, file: string): { [name: string]: 
 }
 
 function unknown(what: string, given: string, known: readonly string[]): ThenceError {
-  return new ThenceError('CONFIG', `unknown ${what}; did you mean ${closest(given, known)}? ("thence config list" shows all settings)`);
+  return new ThenceError('CONFIG', `unknown ${what}${didYouMean(given, known) || '.'} "thence config list" shows all settings.`);
 }
 
 function isFamily(field: string): boolean {
