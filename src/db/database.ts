@@ -7,7 +7,7 @@
  */
 import { DataSource } from 'typeorm';
 import pg from 'pg';
-import type { Pool, PoolConfig } from 'pg';
+import type { Pool } from 'pg';
 import { ThenceError } from '../core/errors';
 import type { Logger } from '../telemetry/logger';
 import { entities } from './entities';
@@ -52,7 +52,7 @@ export async function openDatabase({ url, applicationName, maxConnections = 10, 
     idleTimeoutMillis: 60_000,
     pipeline: true,
     types: { getTypeParser: typeParser },
-  } as PoolConfig);
+  });
   // A connection that breaks while idle is dropped by the pool and replaced at the next use.
   pool.on('error', (error) => logger?.warn('an idle database connection was lost', { error: error.message }));
   try {
@@ -100,7 +100,7 @@ export function unreachable(url: string, cause: unknown): ThenceError {
 
 const int8 = 20;
 const typeParser: pg.CustomTypesConfig['getTypeParser'] = ((oid: number, format?: 'text' | 'binary') =>
-  oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'];
+  oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'];
 
 async function connectOrm(url: string, applicationName: string): Promise<DataSource> {
   return new DataSource({

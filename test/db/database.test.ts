@@ -17,7 +17,7 @@ it('sends statements that are not awaited one by one in one flush, in order', as
       client.query<{ slots: number }>({ name: 'read-pool', text: 'SELECT slots FROM pool WHERE name = $1', values: ['p'] }),
       client.query('ROLLBACK'),
     ]);
-    expect(results[2]!.rows).toEqual([{ slots: 3 }]);
+    expect(results[2].rows).toEqual([{ slots: 3 }]);
   } finally {
     client.release();
   }
