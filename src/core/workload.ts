@@ -81,9 +81,18 @@ export interface ErrorInfo {
  * `lost` ends are the machinery's fault and do not use up `retries`.
  */
 export type Outcome =
-  | { readonly kind: 'success'; /** JSON text, null when the task returned undefined */ readonly returnValue: string | null; /** what a branch follows */ readonly branch: readonly string[] | null }
+  | {
+      readonly kind: 'success';
+      /** JSON text, null when the task returned undefined */ readonly returnValue: string | null;
+      /** what a branch follows */ readonly branch: readonly string[] | null;
+    }
   | { readonly kind: 'skipped'; readonly message: string | null }
-  | { readonly kind: 'failed'; readonly error: ErrorInfo; readonly retryable: boolean; readonly reason: 'executed' | 'timeout' | 'oom' | 'killed' }
+  | {
+      readonly kind: 'failed';
+      readonly error: ErrorInfo;
+      readonly retryable: boolean;
+      readonly reason: 'executed' | 'timeout' | 'oom' | 'killed';
+    }
   | { readonly kind: 'rescheduled'; readonly at: Instant }
   | { readonly kind: 'lost'; readonly message: string }
   /** The executor gives it back before any user code began: same try, next piece. */

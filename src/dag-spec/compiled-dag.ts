@@ -18,6 +18,8 @@ export interface CompiledDag {
   readonly spec: DagSpec;
   /** In topological order. */
   readonly tasks: ReadonlyMap<string, CompiledTask>;
+  /** The same tasks as a list: `order[i].index === i`. */
+  readonly order: readonly CompiledTask[];
   /** Tasks with nothing after them: they decide the run's state. */
   readonly leaves: readonly string[];
   readonly roots: readonly string[];
@@ -55,6 +57,7 @@ export function compileDag(version: string, spec: DagSpec): CompiledDag {
     version,
     spec,
     tasks,
+    order: [...tasks.values()],
     leaves: order.filter((id) => downstream.get(id)!.length === 0),
     roots: order.filter((id) => upstream.get(id)!.length === 0),
   };

@@ -4,15 +4,19 @@
  * Two implementations pass one conformance suite (test/ledger/conformance.ts): `PostgresLedger`, the product's, and `MemoryLedger`,
  * on which `dags test` runs the very same engine. Authority and failure:
  * - Whoever changes task instances of a run first locks the run's row, in a statement before it reads their states.
+ *   The one exception is the claim: it turns admissible tasks of any run into running ones, under the lock of their pool.
  * - Every transition is fenced (attempt id, expected state); callers act on what is returned and on nothing else.
  * - A cause and its `run_wake` are committed together; a wake is deleted only under its run's lock. NOTIFY only makes it quick.
  * - Only the database's clock decides leases.
  */
-import type { RunState, RunType, TaskReason, TaskState, TriggeredBy } from '../core/states';
+import type { TaskSnapshot, Transition } from '../core/resolve';
+import type { RunState, RunType, TaskState, TriggeredBy } from '../core/states';
 import type { AttemptOutcome } from '../core/workload';
 import type { DataInterval, Instant } from '../core/time';
 import type { JsonObject } from '../core/json';
 import type { CompiledDag } from '../dag-spec/compiled-dag';
+
+export type { TaskSnapshot, Transition } from '../core/resolve';
 
 export type RunPk = number;
 export type TaskPk = number;
@@ -50,22 +54,10 @@ export interface LockedRun {
   readonly state: RunState;
   readonly isPaused: boolean;
   readonly runType: RunType;
-  readonly runAfter: Instant;
   /** By task id (mapped instances come with issue B's tally). */
   readonly tasks: ReadonlyMap<string, TaskSnapshot>;
   /** Task ids whose state changed in this hop or since the last resolution; `null`: unknown, look at all. */
   readonly changed: readonly string[] | null;
-}
-
-export interface TaskSnapshot {
-  readonly state: TaskState;
-  readonly reason: TaskReason | null;
-  readonly admissible: boolean;
-  readonly tryNumber: number;
-  readonly retriesUsed: number;
-  readonly dueAt: Instant | null;
-  /** A branch's chosen task or group ids, when it has run. */
-  readonly branch: readonly string[] | null;
 }
 
 /** What `decide` (engine + core, pure) wants done to one run. Applied only where `expected` still holds. */
@@ -75,17 +67,19 @@ export interface RunDecision {
   /** The run ends, or null. */
   readonly ends: 'success' | 'failed' | null;
 }
-export interface Transition {
-  readonly taskId: string;
-  readonly expected: TaskState;
-  readonly state: TaskState;
-  readonly reason: TaskReason | null;
-  readonly admissible: boolean;
-}
 export type Decide = (runs: readonly LockedRun[], now: Instant) => readonly RunDecision[];
+
+/** User code of a claimed attempt began, at this place. */
+export interface StartedAttempt {
+  readonly attemptId: AttemptId;
+  readonly host: string;
+  readonly pid: number | null;
+}
 
 export interface HopRequest {
   readonly session: SessionId;
+  /** Recorded before the outcomes, so that a start needs no transaction of its own. */
+  readonly started: readonly StartedAttempt[];
   /** Ended attempts: recorded first, in the same transaction. */
   readonly outcomes: readonly AttemptOutcome[];
   /** Runs to resolve because of wakes or due times (those of `outcomes` are found by the ledger). */
@@ -96,25 +90,34 @@ export interface HopRequest {
 export interface HopResult {
   /** Attempts to hand to the executor: exactly these, nothing else. */
   readonly claimed: readonly ClaimedAttempt[];
-  /** Outcomes that the fence refused (their attempt had already ended or been replaced). */
+  /** Outcomes that changed no task: their attempt had been stopped, cleared, replaced or had ended before. Its slot is free now. */
   readonly refused: readonly AttemptId[];
-  readonly ended: readonly {
-    readonly run: RunPk;
-    readonly dagId: string;
-    readonly runId: string;
-    readonly state: 'success' | 'failed';
-    readonly startDate: Instant | null;
-    readonly endDate: Instant;
-  }[];
-  readonly finished: readonly {
-    readonly dagId: string;
-    readonly taskId: string;
-    readonly state: TaskState;
-    readonly startDate: Instant | null;
-    readonly endDate: Instant | null;
-  }[];
-  /** Admissible work is left that only capacity kept back. */
+  /** Runs that ended. */
+  readonly ended: readonly EndedRun[];
+  /** Tasks that ended, by their code or by a rule. */
+  readonly finished: readonly FinishedTask[];
+  /** Until the first retry or reschedule that this hop made due; null: none. */
+  readonly nextDueInMs: number | null;
+  /** Admissible work may be left that only capacity kept back: other schedulers should look. */
   readonly starving: boolean;
+}
+
+export interface EndedRun {
+  readonly run: RunPk;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly state: 'success' | 'failed';
+  readonly startDate: Instant | null;
+  readonly endDate: Instant;
+}
+
+export interface FinishedTask {
+  readonly run: RunPk;
+  readonly dagId: string;
+  readonly taskId: string;
+  readonly state: TaskState;
+  readonly startDate: Instant | null;
+  readonly endDate: Instant | null;
 }
 
 /** A claimed attempt with all that a RunTask workload needs. */
@@ -138,6 +141,8 @@ export interface ClaimedAttempt {
   readonly conf: JsonObject;
   readonly bundleHash: string;
   readonly filePath: string;
+  /** The version that it runs: `dag.tasks.get(taskId)!.spec` has the task's options. */
+  readonly dag: CompiledDag;
 }
 
 export interface SessionInfo {
@@ -154,53 +159,62 @@ export interface SessionInfo {
 export interface Attention {
   /** Runs with a wake or a due task. */
   readonly runs: readonly RunPk[];
-  /** When the next task or run deadline is due (database time expressed as ms from now), or null. */
+  /** When the next waiting task is due (from now, by the database's clock), or null. */
   readonly nextDueInMs: number | null;
-  /** Attempts of this session that have to be stopped (marked, cleared, run ended). */
-  readonly cancels: readonly AttemptId[];
+  /** Attempts of this session that have to be stopped, and why. They stay in this list until they have ended. */
+  readonly cancels: readonly { readonly attemptId: AttemptId; readonly why: 'cleared' | 'marked' }[];
+  /** Tasks are admissible in one of the lanes: a hop without anything else may claim. */
+  readonly work: boolean;
 }
 
-/**
- * What has to be committed in the same transaction (a line of the audit log, the next run of a DAG), called after the change with
- * what came of it. Throwing rolls everything back and rejects with the same error. The memory ledger never calls it.
- */
-export type AlsoCommit<Result> = (
-  transaction: { query(sql: string, parameters?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }> },
-  result: Result,
-) => Promise<void>;
+export interface ReapRequest {
+  /** Never reaped. */
+  readonly own: SessionId;
+  readonly host: string;
+  readonly bootId: string;
+  /** Of a process of this host. */
+  readonly isAlive: (pid: number) => boolean;
+  /** How far in the past a lease must have ended. */
+  readonly marginMs: number;
+  /** How often this process reaps. After a gap of more than two of these it first waits one full lease (`leaseMs`). */
+  readonly intervalMs: number;
+  readonly leaseMs: number;
+}
 
 export interface Ledger {
   /** In the order of `runs`. Does not start them. */
-  createRuns(runs: readonly NewRun[], also?: AlsoCommit<readonly CreateRunResult[]>): Promise<readonly CreateRunResult[]>;
+  createRuns(runs: readonly NewRun[]): Promise<readonly CreateRunResult[]>;
   /**
    * queued → running for runs that may start (DAG not paused or the run is a backfill's; maxActiveRuns of the DAG, or of the
-   * backfill; oldest run_after first), pins each to the newest version, makes its task instances, wakes it.
+   * backfill; run_after has passed; oldest run_after first, a backfill's by its ordinals), pins each to the newest version, makes
+   * its task instances, wakes it. Returns the started runs: hand them to the engine.
    */
   startQueuedRuns(limit: number): Promise<readonly RunPk[]>;
-  /** One transaction, two flushes: record outcomes → `decide` → apply → admit and claim. See docs/protocol in ARCHITECTURE.md. */
+  /** One transaction, two flushes: record outcomes → `decide` → apply → admit and claim. */
   hop(request: HopRequest, decide: Decide): Promise<HopResult>;
-  attention(session: SessionId, limit: number): Promise<Attention>;
-  /** claimed → running, with the place it runs at. Batched; late or unknown ids are ignored. */
-  markStarted(started: readonly { readonly attemptId: AttemptId; readonly host: string; readonly pid: number | null }[]): Promise<void>;
+  attention(session: SessionId, lanes: readonly string[], limit: number): Promise<Attention>;
   /** Inserts a wake for each run (a writer that does not resolve). */
   wake(runs: readonly RunPk[], cause: string): Promise<void>;
 
   openSession(info: SessionInfo): Promise<SessionId>;
-  /** False: the lease had run out or was taken; the process must stop its attempts and open a new session. */
+  /**
+   * False: the session was declared lost; the process must stop its attempts and open a new one. A lease that ran out while nobody
+   * reaped (the database was away) is renewed.
+   */
   renewSession(session: SessionId, leaseMs: number, details: JsonObject): Promise<boolean>;
+  /** Its attempts that have not ended are lost. */
   closeSession(session: SessionId): Promise<void>;
   /**
-   * Ends the attempts of sessions whose lease ended more than `marginMs` ago, and at once those of sessions on this host and
-   * boot whose pid is not in `alivePids`; their runs are woken. Returns how many attempts were lost.
+   * Declares sessions lost whose lease ended more than `marginMs` ago, and at once those of this host and boot whose process is
+   * dead; then ends every attempt of a lost or ended session and wakes its run. Returns how many attempts were lost.
    */
-  reapSessions(
-    own: SessionId,
-    host: { host: string; bootId: string; isAlive: (pid: number) => boolean },
-    marginMs: number,
-  ): Promise<number>;
+  reapSessions(request: ReapRequest): Promise<number>;
 
-  /** A person's verdict on a run: unfinished task instances are skipped (success) or failed; live attempts become `ending`. */
-  markRun(run: RunPk, state: 'success' | 'failed', also?: AlsoCommit<boolean>): Promise<boolean>;
-  /** Back to `queued`, all task instances to none, pinned to the newest version when it starts again. */
-  clearRun(run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean>;
+  /**
+   * A person's verdict on a run, as in Airflow. success: every task instance becomes success. failed: what runs becomes failed, what
+   * has not begun skipped. Live attempts become `ending` and keep their slots until they have ended. False: there is no such run.
+   */
+  markRun(run: RunPk, state: 'success' | 'failed'): Promise<boolean>;
+  /** Back to `queued` with all task instances undecided; try numbers go on. False: there is no such run. */
+  clearRun(run: RunPk): Promise<boolean>;
 }
