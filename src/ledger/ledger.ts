@@ -181,9 +181,18 @@ export interface ReapRequest {
   readonly leaseMs: number;
 }
 
+/**
+ * What has to be committed in the same transaction (a line of the audit log, the next run of a DAG), called after the change with
+ * what came of it. Throwing rolls everything back and rejects with the same error. The memory ledger never calls it.
+ */
+export type AlsoCommit<Result> = (
+  transaction: { query(sql: string, parameters?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }> },
+  result: Result,
+) => Promise<void>;
+
 export interface Ledger {
   /** In the order of `runs`. Does not start them. */
-  createRuns(runs: readonly NewRun[]): Promise<readonly CreateRunResult[]>;
+  createRuns(runs: readonly NewRun[], also?: AlsoCommit<readonly CreateRunResult[]>): Promise<readonly CreateRunResult[]>;
   /**
    * queued → running for runs that may start (DAG not paused or the run is a backfill's; maxActiveRuns of the DAG, or of the
    * backfill; run_after has passed; oldest run_after first, a backfill's by its ordinals), pins each to the newest version, makes
@@ -214,7 +223,7 @@ export interface Ledger {
    * A person's verdict on a run, as in Airflow. success: every task instance becomes success. failed: what runs becomes failed, what
    * has not begun skipped. Live attempts become `ending` and keep their slots until they have ended. False: there is no such run.
    */
-  markRun(run: RunPk, state: 'success' | 'failed'): Promise<boolean>;
+  markRun(run: RunPk, state: 'success' | 'failed', also?: AlsoCommit<boolean>): Promise<boolean>;
   /** Back to `queued` with all task instances undecided; try numbers go on. False: there is no such run. */
-  clearRun(run: RunPk): Promise<boolean>;
+  clearRun(run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean>;
 }
