@@ -1,0 +1,139 @@
+/** What every operator is built on. */
+import { ThenceError } from '../core/errors';
+import { BRAND, isBranded, type Brand } from './brand';
+import type { TaskContext } from './context';
+import type { Graph } from './graph';
+import { madeAt } from './location';
+import { DagNode, type GroupNode } from './node';
+import { show, type Owner } from './option-checks';
+import { resolveTaskOptions } from './task-options';
+import type { Inputs, OperatorOptions, Ref, TaskOptions } from './types';
+
+/**
+ * Subclass it without a constructor: declare the options as the second type parameter, and read them from `this.options` in
+ * `execute`, where their templates are rendered.
+ *
+ * @example
+ * class Greet extends BaseOperator<string, { name: string }> {
+ *   static override readonly templateFields = ['name'];
+ *   static override readonly optionNames = ['name'];
+ *   execute(context: TaskContext) { return `Hello ${this.options.name}`; }
+ * }
+ */
+export abstract class BaseOperator<out Output = unknown, out Own extends object = object, out Mapped extends string = never>
+  extends DagNode
+  implements Ref<Output, Mapped>
+{
+  /** Options whose strings are templates (in lists and objects too). */
+  static readonly templateFields: readonly string[] = [];
+  /** A template option that ends in one of these is the name of a file beside the DAG file, read when the DAG is stored: ['.sql']. */
+  static readonly templateExt: readonly string[] = [];
+  /** Names of the class's own options: any other name is then an error. undefined: not checked. */
+  static readonly optionNames: readonly string[] | undefined = undefined;
+  /** See TaskSpec.kind. */
+  static readonly '~kind': 'task' | 'empty' | 'branch' = 'task';
+
+  declare readonly '~output': Output;
+  declare readonly '~mapped': Mapped;
+  get [BRAND](): Brand {
+    return 'task';
+  }
+  /** With the prefix of the groups around it. */
+  readonly id: string;
+  readonly dag: Graph;
+  override readonly group: GroupNode | undefined;
+  readonly inputs: Inputs;
+  /** Frozen. While the task executes: with its templates rendered. */
+  readonly options: Readonly<Own & TaskOptions>;
+  /** As the DAG file gave them, over the defaults of groups and DAG. */
+  readonly '~written': Readonly<Own & TaskOptions>;
+
+  constructor(id: string, options: OperatorOptions<Own, Mapped>) {
+    super();
+    const { dag, group, inputs, ...raw } = (options ?? {}) as OperatorOptions;
+    const home = homeOf(() => `task ${show(id)}${madeAt(this)}`, dag, group);
+    this.dag = home.dag;
+    this.group = home.group;
+    this.id = home.group ? `${home.group.id}.${id}` : id;
+    const owner = (): string => `task "${this.id}"${madeAt(this)}`;
+    const { optionNames } = new.target;
+    this['~written'] = resolveTaskOptions(raw, home.defaults, owner, optionNames ?? null) as Readonly<Own & TaskOptions>;
+    this.options = this['~written'];
+    this.inputs = checkInputs(inputs, owner);
+    home.dag.add(this, 'task');
+    for (const upstream of Object.values(this.inputs).flat()) taskOf(upstream)!.then<DagNode>(this);
+  }
+
+  /** The same reference without `then`: safe to return from an async function. */
+  get output(): TaskOutput<Output, Mapped> {
+    return new TaskOutput<Output, Mapped>(this);
+  }
+
+  /** Does the work. What it returns (JSON) is the task's output. */
+  abstract execute(context: TaskContext): Output | Promise<Output>;
+
+  /** Called when the try has to stop, before its process is. */
+  onKill(): void | Promise<void> {}
+}
+
+export class TaskOutput<out Output = unknown, out Mapped extends string = string> implements Ref<Output, Mapped> {
+  declare readonly '~output': Output;
+  declare readonly '~mapped': Mapped;
+  get [BRAND](): 'output' {
+    return 'output';
+  }
+  constructor(readonly task: DagNode) {}
+  get id(): string {
+    return this.task.id;
+  }
+}
+
+/** The task behind an input, or null when the value is neither a task nor its output. */
+export function taskOf(ref: unknown): DagNode | null {
+  if (isBranded(ref, 'task')) return ref as DagNode;
+  return isBranded(ref, 'output') ? (ref as TaskOutput).task : null;
+}
+
+/** Before an attempt: `execute` finds these in `this.options`, over those of the file. On the task itself, for the sake of `#private` fields. */
+export function setRenderedOptions(task: BaseOperator<unknown, object, string>, rendered: object): void {
+  (task as { options: object }).options = Object.freeze({ ...task['~written'], ...rendered });
+}
+
+interface FoundHome {
+  readonly dag: Graph;
+  readonly group: GroupNode | undefined;
+  /** Outermost first. */
+  readonly defaults: readonly object[];
+}
+
+/** Where a new task or group lives. Plain JavaScript may give neither a DAG nor a group, or something else. */
+export function homeOf(owner: Owner, dag: unknown, group: unknown): FoundHome {
+  if (group !== undefined && dag !== undefined)
+    throw new ThenceError('DAG_FILE', `${owner()} has both a \`dag\` and a \`group\`: give one of them`);
+  if (group !== undefined) {
+    if (!isBranded(group, 'group')) throw new ThenceError('DAG_FILE', `\`group\` of ${owner()} is no TaskGroup: ${show(group)}`);
+    const node = group as GroupNode & { readonly defaultArgs: object };
+    const outer = node.group ? homeOf(owner, undefined, node.group) : homeOf(owner, node.dag, undefined);
+    return { dag: node.dag, group: node, defaults: [...outer.defaults, node.defaultArgs] };
+  }
+  if (isBranded(dag, 'dag'))
+    return { dag: dag as Graph, group: undefined, defaults: [(dag as Graph & { defaultArgs: object }).defaultArgs] };
+  throw new ThenceError(
+    'DAG_FILE',
+    dag === undefined ? `${owner()} needs a \`dag\` or a \`group\` to belong to` : `\`dag\` of ${owner()} is no DAG: ${show(dag)}`,
+  );
+}
+
+function checkInputs(inputs: Inputs | undefined, owner: Owner): Inputs {
+  if (inputs === undefined) return Object.freeze({});
+  for (const [name, given] of Object.entries(inputs)) {
+    const where = (): string => `input \`${name}\` of ${owner()}`;
+    if (name === '__proto__') throw new ThenceError('DAG_FILE', `${where()}: this name is not possible`);
+    if (Array.isArray(given) && given.length === 0)
+      throw new ThenceError('DAG_FILE', `${where()} is an empty list: there is nothing to wait for`);
+    const wrong: unknown = (Array.isArray(given) ? (given as unknown[]) : [given]).find((one) => taskOf(one) === null);
+    if (wrong === undefined) continue;
+    throw new ThenceError('DAG_FILE', `${where()} is ${show(wrong)}; allowed is a task, or a list of tasks`);
+  }
+  return Object.freeze({ ...inputs });
+}

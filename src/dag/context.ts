@@ -1,0 +1,121 @@
+/**
+ * What `run`, `execute` and templates get. Types only: src/runner builds the object.
+ *
+ * `logicalDate`, `ds`, `ts` and the data interval are getters that throw a clear sentence in a run without a logical date, so
+ * that the usual task need not ask; `dagRun.logicalDate` is nullable. All dates are in UTC.
+ */
+import type { DateTime } from 'luxon';
+import type { JsonObject } from '../core/json';
+import type { RunType } from '../core/states';
+import type { ConnectionInfo } from '../execution-api/execution-api';
+import type { LogLevel } from '../logs/log-store';
+import type { Macros } from '../templates/macros';
+import type { Graph } from './graph';
+import type { DagNode } from './node';
+
+export interface TaskContext<Params = Record<string, unknown>, In = Record<string, unknown>> {
+  readonly dag: Graph;
+  readonly task: DagNode;
+  readonly ti: TaskInstanceInfo;
+  readonly dagRun: DagRunInfo;
+  readonly runId: string;
+  readonly runType: RunType;
+  /** @throws in a run without a logical date */
+  readonly logicalDate: DateTime<true>;
+  /** @throws in a run without a data interval */
+  readonly dataIntervalStart: DateTime<true>;
+  /** @throws in a run without a data interval */
+  readonly dataIntervalEnd: DateTime<true>;
+  /** The logical date as '2026-01-31'. @throws in a run without one */
+  readonly ds: string;
+  /** '20260131' */
+  readonly dsNodash: string;
+  /** '2026-01-31T06:00:00+00:00' */
+  readonly ts: string;
+  /** '20260131T060000' */
+  readonly tsNodash: string;
+  /** Data interval of the newest earlier run of the DAG that succeeded; asked for when read. */
+  readonly prevDataIntervalStartSuccess: Promise<DateTime<true> | null>;
+  readonly prevDataIntervalEndSuccess: Promise<DateTime<true> | null>;
+  /** As the DAG's schema parsed them: its defaults, and the run's conf over them. */
+  readonly params: Params;
+  /** What the run was triggered with. */
+  readonly conf: JsonObject;
+  /** Outputs of the tasks named in `inputs`. */
+  readonly inputs: In;
+  /** 1 for the first try. */
+  readonly tryNumber: number;
+  /** -1: not mapped. */
+  readonly mapIndex: number;
+  /** Unique for each try. Side effects are at least once: use it to leave out what an earlier, lost try has already done. */
+  readonly attemptId: string;
+  readonly log: TaskLog;
+  /** Aborted when the try has to stop: a timeout, a clear, a shutdown. */
+  readonly signal: AbortSignal;
+  readonly xcom: XCom;
+  readonly variables: Variables;
+  readonly connections: Connections;
+  readonly macros: Macros;
+  /** For operators that start processes. Absent where nothing keeps track of them. */
+  readonly '~host'?: OperatorHost;
+}
+
+export interface TaskInstanceInfo {
+  readonly dagId: string;
+  readonly taskId: string;
+  readonly runId: string;
+  readonly mapIndex: number;
+  readonly tryNumber: number;
+  /** tryNumber of the last try that is allowed at present. */
+  readonly maxTries: number;
+  readonly startDate: DateTime<true>;
+}
+
+export interface DagRunInfo {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly logicalDate: DateTime<true> | null;
+  readonly dataIntervalStart: DateTime<true> | null;
+  readonly dataIntervalEnd: DateTime<true> | null;
+  readonly runAfter: DateTime<true>;
+  readonly startDate: DateTime<true> | null;
+  readonly conf: JsonObject;
+}
+
+/** Each call is a line; values that are no text are shown as `console.log` would. */
+export type TaskLog = Readonly<Record<LogLevel, (...values: unknown[]) => void>>;
+
+export interface XCom {
+  /** @throws when `value` is not JSON (the path is named) or larger than THENCE_MAX_XCOM_BYTES */
+  push(key: string, value: unknown): Promise<void>;
+  /**
+   * One task id: its value, or undefined. A list: a list. None: this task's own.
+   * `key` is 'return_value' by default; `runId` names another run of the same DAG.
+   */
+  pull(taskIds?: string | readonly string[] | null, options?: XComPullOptions): Promise<unknown>;
+}
+export interface XComPullOptions {
+  key?: string;
+  mapIndexes?: number | readonly number[];
+  runId?: string;
+}
+
+export interface Variables {
+  /** @throws when there is no such variable and no `fallback` is given */
+  get(key: string): Promise<string>;
+  get<Fallback>(key: string, fallback: Fallback): Promise<string | Fallback>;
+}
+
+export interface Connections {
+  /** @throws when there is no such connection */
+  get(id: string): Promise<ConnectionInfo>;
+}
+
+/** Between thence's own operators and the runner; not for DAG files. */
+export interface OperatorHost {
+  /** The whole group is killed when the attempt ends in any way. Returns the function that forgets it. */
+  registerProcessGroup(pgid: number): () => void;
+  /** One line that a child process printed, into the task's log in the order of the calls. */
+  writeLine(source: 'stdout' | 'stderr', line: string): void;
+}

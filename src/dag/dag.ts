@@ -1,0 +1,65 @@
+import { BRAND, type Brand } from './brand';
+import { Graph } from './graph';
+import { checkId } from './ids';
+import { captureSite, madeAt, siteText, type Site } from './location';
+import { boolean, checkOptions, given, integer, listOf, name, text, type Check } from './option-checks';
+import { checkOpen, registerDag } from './registry';
+import { makeTaskFactory, type TaskFactory } from './task-factory';
+import { checkDefaultArgs } from './task-options';
+import type { DagOptions } from './types';
+
+const later: Check = () => null; // checked when the DAG is serialized, by the libraries that know
+const object: Check = (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'an object');
+
+const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
+  schedule: later,
+  startDate: later,
+  endDate: later,
+  timezone: text,
+  catchup: boolean,
+  maxActiveRuns: integer(1, 1_000_000),
+  maxActiveTasks: integer(1, 1_000_000),
+  maxActiveTasksPerDag: integer(1, 1_000_000),
+  defaultArgs: object,
+  params: object,
+  tags: listOf((tag) => (typeof tag === 'string' && /^.{1,100}$/.test(tag) ? null : 'a string of 1 to 100 characters')),
+  description: text,
+  docMd: text,
+  owner: name,
+  pausedUponCreation: boolean,
+  rerunWithLatestVersion: boolean,
+};
+
+/** A workflow: tasks, their order, and when it runs. Making one is enough, no export is needed. */
+export class DAG<Params = Record<string, unknown>> extends Graph {
+  declare readonly '~params': Params;
+  get [BRAND](): Brand {
+    return 'dag';
+  }
+  /** Frozen, as the file gave them. */
+  readonly options: Readonly<DagOptions<Params>>;
+  readonly defaultArgs: object;
+  /** Sugar for `new FunctionOperator(id, { dag, …options, run })`. */
+  readonly task: TaskFactory<Params> = makeTaskFactory<Params>({ dag: this as DAG<unknown> });
+  private readonly site: Site;
+
+  constructor(
+    readonly id: string,
+    options: DagOptions<Params> = {},
+  ) {
+    super();
+    this.site = captureSite(new.target);
+    const owner = (): string => `DAG "${id}"${madeAt(this)}`;
+    checkOpen(owner);
+    checkId('DAG', id, () => madeAt(this));
+    checkOptions(given(options), owner, checks, Object.keys(checks));
+    this.options = Object.freeze(given(options));
+    this.defaultArgs = checkDefaultArgs(options.defaultArgs, owner);
+    registerDag(this as DAG<unknown> as DAG);
+  }
+
+  /** 'file:line:column' in the DAG file, or null. */
+  get madeAt(): string | null {
+    return siteText(this.site);
+  }
+}

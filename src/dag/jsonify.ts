@@ -1,0 +1,35 @@
+/** What is left of a value after `JSON.parse(JSON.stringify(value))`: a Date is a string, a function is gone. Types only. */
+export type Jsonify<T> =
+  IsAny<T> extends true
+    ? T
+    : unknown extends T
+      ? unknown
+      : T extends { toJSON(): infer Written }
+        ? Jsonify<Written>
+        : T extends string | number | boolean | null | undefined | void
+          ? T
+          : T extends bigint | symbol | ((...args: never) => unknown)
+            ? never
+            : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+              ? Record<string, never>
+              : T extends readonly unknown[]
+                ? { -readonly [I in keyof T]: Jsonify<T[I]> }
+                : JsonifyObject<T>;
+
+/** Properties that cannot be written are gone; one that may be undefined may be missing. */
+type JsonifyObject<T> = Flat<
+  { -readonly [K in keyof T as IsKept<K, T[K]> extends true ? (undefined extends T[K] ? never : K) : never]: Jsonify<T[K]> } & {
+    -readonly [K in keyof T as IsKept<K, T[K]> extends true ? (undefined extends T[K] ? K : never) : never]?: Jsonify<
+      Exclude<T[K], undefined>
+    >;
+  }
+>;
+type IsKept<K, V> = K extends symbol
+  ? false
+  : IsAny<V> extends true
+    ? true
+    : [V] extends [((...args: never) => unknown) | symbol | undefined]
+      ? false
+      : true;
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type Flat<T> = { [K in keyof T]: T[K] } & {};

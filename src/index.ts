@@ -1,0 +1,30 @@
+/** What DAG files import. Light: whatever is heavy is imported where it is used. */
+export { BashOperator, type BashOptions } from '../operators/bash-operator';
+export { BranchOperator, type Follow } from '../operators/branch-operator';
+export { EmptyOperator } from '../operators/empty-operator';
+export { FunctionOperator } from '../operators/function-operator';
+export type { DurationInput } from './core/duration';
+export { ThenceError } from './core/errors';
+export type { JsonObject, JsonValue } from './core/json';
+export type { TriggerRule, WeightRule } from './dag-spec/spec';
+export { BaseOperator, TaskOutput } from './dag/base-operator';
+export type { Connections, DagRunInfo, TaskContext, TaskInstanceInfo, TaskLog, Variables, XCom, XComPullOptions } from './dag/context';
+export { DAG } from './dag/dag';
+export type { Jsonify } from './dag/jsonify';
+export { chain, crossDownstream, TaskList, type EdgeOptions, type Wireable } from './dag/node';
+export { FailError, RescheduleError, SkipError } from './dag/task-errors';
+export { TaskGroup, type TaskGroupOptions } from './dag/task-group';
+export type {
+  DagOptions,
+  DataOptions,
+  DateInput,
+  Inputs,
+  JsonSchema,
+  OperatorOptions,
+  ParamsSchema,
+  Ref,
+  Schedule,
+  TaskOptions,
+} from './dag/types';
+export type { ConnectionInfo } from './execution-api/execution-api';
+export type { Macros } from './templates/macros';
