@@ -115,7 +115,7 @@ describe('home', () => {
 
 describe('what is wrong is one sentence', () => {
   test.each([
-    [{ THENCE_DAG_FOLDER: 'x' }, 'unknown environment variable THENCE_DAG_FOLDER; did you mean THENCE_DAGS_FOLDER?'],
+    [{ THENCE_DAG_FOLDER: 'x' }, 'unknown environment variable THENCE_DAG_FOLDER; did you mean "THENCE_DAGS_FOLDER"?'],
     [{ THENCE_PORT: '80a' }, 'THENCE_PORT in the environment is "80a"; allowed is a whole number from 0 to 65535'],
     [{ THENCE_PORT: '70000' }, 'THENCE_PORT in the environment is "70000"; allowed is'],
     [{ THENCE_EXECUTOR: 'kubernetes' }, 'THENCE_EXECUTOR in the environment is "kubernetes"; allowed is local, thread, or the path'],

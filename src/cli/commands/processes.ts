@@ -1,0 +1,82 @@
+import { createRequire } from 'node:module';
+import type { Command } from 'commander';
+import type { Config } from '../../config/config';
+import { parseCount } from '../arguments';
+import { readConfig } from '../read-config';
+import { endWith } from '../program';
+
+/** Each resolves to an exit code when the process has stopped. */
+type Processes = {
+  readonly [name in 'runStandalone' | 'runScheduler' | 'runDagProcessor' | 'runWebserver']: (config: Config) => Promise<number>;
+};
+
+const load = createRequire(__filename);
+
+export function standalone(command: Command): void {
+  withWebOptions(withDagsFolder(command))
+    .addHelpText(
+      'after',
+      `
+Everything that thence is, on this machine: the embedded database (unless THENCE_DATABASE_URL is set), a scheduler with its executors, the
+DAG processor and the web server. On the first start the password of the user "admin" is printed once. Stop with Ctrl-C; what runs is
+given time to end, and what was lost starts again at the next start.
+
+Examples:
+  $ thence standalone
+  $ THENCE_EXECUTOR=thread thence standalone --port 9000 --dags-folder ./flows`,
+    )
+    .action(async (options: Options) => {
+      const { runStandalone } = load('../../processes/standalone') as Processes;
+      endWith(await runStandalone(readConfig(overridesOf(options))));
+    });
+}
+
+export function scheduler(command: Command): void {
+  withDagsFolder(command)
+    .addHelpText(
+      'after',
+      '\nSeveral schedulers may run on one database, on one host or many.\n\nExample:\n  $ THENCE_DATABASE_URL=postgres://… thence scheduler',
+    )
+    .action(async (options: Options) => {
+      const { runScheduler } = load('../../processes/scheduler') as Processes;
+      endWith(await runScheduler(readConfig(overridesOf(options))));
+    });
+}
+
+export function dagProcessor(command: Command): void {
+  withDagsFolder(command)
+    .addHelpText('after', '\nExample:\n  $ thence dag-processor --dags-folder ./flows')
+    .action(async (options: Options) => {
+      const { runDagProcessor } = load('../../processes/dag-processor') as Processes;
+      endWith(await runDagProcessor(readConfig(overridesOf(options))));
+    });
+}
+
+export function webserver(command: Command): void {
+  withWebOptions(command)
+    .addHelpText('after', '\nExample:\n  $ thence webserver --host 0.0.0.0 --port 8080')
+    .action(async (options: Options) => {
+      const { runWebserver } = load('../../processes/webserver') as Processes;
+      endWith(await runWebserver(readConfig(overridesOf(options))));
+    });
+}
+
+interface Options {
+  readonly host?: string;
+  readonly port?: number;
+  readonly dagsFolder?: string;
+}
+
+function withWebOptions(command: Command): Command {
+  return command
+    .option('--host <address>', 'address to listen on (THENCE_HOST)')
+    .option('-p, --port <number>', 'port to listen on (THENCE_PORT)', parseCount(0, 65_535));
+}
+
+function withDagsFolder(command: Command): Command {
+  return command.option('--dags-folder <folder>', 'where the DAG files are (THENCE_DAGS_FOLDER)');
+}
+
+function overridesOf({ host, port, dagsFolder }: Options): Partial<Config> {
+  return { host, port, dagsFolder };
+}

@@ -1,0 +1,111 @@
+import { createRequire } from 'node:module';
+import type { Command } from 'commander';
+import { didYouMean } from '../../core/did-you-mean';
+import { ThenceError } from '../../core/errors';
+import { compileDag } from '../../dag-spec/compiled-dag';
+import { findDag } from '../../read-model/cli/dags';
+import { listTaskInstances } from '../../read-model/cli/runs';
+import { showInstant } from '../arguments';
+import { withDatabase } from '../context';
+import { findNamedRun } from '../find-run';
+import { toTree } from '../graph-text';
+import { print, printRows, withOutput } from '../output';
+import type { Format } from '../output';
+import { readConfig } from '../read-config';
+
+const load = createRequire(__filename);
+
+export function tasks(command: Command): void {
+  withOutput(command.command('list'))
+    .argument('<dag_id>')
+    .description('List the tasks of a DAG, in an order in which they could run.')
+    .option('-t, --tree', 'as a tree')
+    .addHelpText('after', '\nExamples:\n  $ thence tasks list hello\n  $ thence tasks list hello --tree')
+    .action(async (dagId: string, { output, tree }: { output: Format; tree?: boolean }) => {
+      const { spec } = await withDatabase(readConfig(), (db) => findDag(db, dagId));
+      const dag = compileDag('shown', spec);
+      if (tree === true) return print(toTree(dag));
+      printRows(
+        [...dag.tasks.values()].map(({ spec: task, upstream, downstream }) => ({
+          task_id: task.id,
+          operator: task.operator,
+          trigger_rule: task.triggerRule,
+          retries: task.retries,
+          pool: task.pool,
+          upstream: upstream.join(','),
+          downstream: downstream.join(','),
+        })),
+        output,
+        `DAG "${dagId}" has no tasks`,
+      );
+    });
+
+  command
+    .command('test')
+    .argument('<dag_id>')
+    .argument('<task_id>')
+    .argument('[logical_date]', 'ISO 8601; without an offset it is in the timezone of the DAG. Default: now')
+    .description('Run one task once, here and now, without what stands before it; nothing is stored.')
+    .option('-t, --task-params <json>', 'a JSON object; overrides the params of the DAG')
+    .option('-f, --dagfile-path <file>', 'the DAG file, instead of looking through the DAGs folder')
+    .option('--dags-folder <folder>', 'where the DAG files are (THENCE_DAGS_FOLDER)')
+    .addHelpText(
+      'after',
+      `
+Its inputs from other tasks are absent, as are their XComs. Prints its log as it comes; exit code 1 if it fails.
+
+Example:
+  $ thence tasks test hello greet 2026-01-31`,
+    )
+    .action((dagId: string, taskId: string, date: string | undefined, options: object) =>
+      (load('./dags-test') as typeof import('./dags-test')).testTask(dagId, taskId, date, options),
+    );
+
+  command
+    .command('state')
+    .argument('<dag_id>')
+    .argument('<task_id>')
+    .argument('<logical_date_or_run_id>')
+    .description('Print the state of a task in a run.')
+    .addHelpText('after', '\nExample:\n  $ thence tasks state hello greet 2026-01-31')
+    .action(async (dagId: string, taskId: string, which: string) => {
+      await withDatabase(readConfig(), async (db) => {
+        const { run } = await findNamedRun(db, dagId, which);
+        const instances = await listTaskInstances(db, run.pk);
+        const found = instances.find((instance) => instance.task_id === taskId);
+        if (found) return print(found.state ?? 'none');
+        if (instances.length === 0)
+          throw new ThenceError('NOT_FOUND', `run "${run.run_id}" of "${dagId}" has not started: its tasks are made when it does`);
+        const known = instances.map((instance) => instance.task_id);
+        throw new ThenceError(
+          'NOT_FOUND',
+          `run "${run.run_id}" of "${dagId}" has no task "${taskId}"${didYouMean(taskId, known) || `; its tasks are ${known.join(', ')}`}`,
+        );
+      });
+    });
+
+  withOutput(command.command('states-for-dag-run'))
+    .argument('<dag_id>')
+    .argument('<logical_date_or_run_id>')
+    .description('List the states of all tasks in a run.')
+    .addHelpText('after', '\nExample:\n  $ thence tasks states-for-dag-run hello 2026-01-31 -o json')
+    .action(async (dagId: string, which: string, { output }: { output: Format }) => {
+      const { run, instances } = await withDatabase(readConfig(), async (db) => {
+        const { run } = await findNamedRun(db, dagId, which);
+        return { run, instances: await listTaskInstances(db, run.pk) };
+      });
+      printRows(
+        instances.map((instance) => ({
+          dag_id: dagId,
+          logical_date: showInstant(run.logical_date),
+          task_id: instance.task_id,
+          state: instance.state ?? 'none',
+          try_number: instance.try_number,
+          start_date: showInstant(instance.start_date),
+          end_date: showInstant(instance.end_date),
+        })),
+        output,
+        `run "${run.run_id}" has not started yet`,
+      );
+    });
+}

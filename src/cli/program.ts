@@ -1,0 +1,117 @@
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { packageVersion } from '../config/package-root';
+
+/** Gives a command its options and what it does; resolves to nothing, and sets the exit code through `endWith`. */
+export type Register = (command: Command) => void;
+
+interface Group {
+  readonly name: string;
+  readonly summary: string;
+  /** The module is loaded when its command is called, so that `thence --help` loads none of the heavy ones. */
+  load(): Register;
+}
+
+const load = createRequire(__filename);
+const processes = () => load('./commands/processes') as typeof import('./commands/processes');
+
+const groups: readonly Group[] = [
+  {
+    name: 'standalone',
+    summary: 'everything in one go: database, scheduler, DAG processor and web server',
+    load: () => processes().standalone,
+  },
+  { name: 'scheduler', summary: 'start a scheduler with its executors', load: () => processes().scheduler },
+  { name: 'dag-processor', summary: 'watch the DAGs folder and store what its files make', load: () => processes().dagProcessor },
+  { name: 'webserver', summary: 'start the web UI and the REST API', load: () => processes().webserver },
+  {
+    name: 'init',
+    summary: 'make a new project that works at once',
+    load: () => (load('./commands/init') as typeof import('./commands/init')).init,
+  },
+  {
+    name: 'dags',
+    summary: 'list, show, trigger, pause, test and check DAGs',
+    load: () => (load('./commands/dags') as typeof import('./commands/dags')).dags,
+  },
+  {
+    name: 'tasks',
+    summary: 'list tasks, test one, look at states',
+    load: () => (load('./commands/tasks') as typeof import('./commands/tasks')).tasks,
+  },
+  {
+    name: 'backfill',
+    summary: 'run a DAG over a range of dates',
+    load: () => (load('./commands/backfill') as typeof import('./commands/backfill')).backfill,
+  },
+  {
+    name: 'pools',
+    summary: 'list pools and their slots',
+    load: () => (load('./commands/pools') as typeof import('./commands/pools')).pools,
+  },
+  {
+    name: 'jobs',
+    summary: 'check that schedulers and the other processes are alive',
+    load: () => (load('./commands/jobs') as typeof import('./commands/jobs')).jobs,
+  },
+  {
+    name: 'db',
+    summary: 'migrate, check, reset and clean the database',
+    load: () => (load('./commands/db') as typeof import('./commands/db')).db,
+  },
+  {
+    name: 'config',
+    summary: 'show the settings and where they came from',
+    load: () => (load('./commands/config') as typeof import('./commands/config')).config,
+  },
+  {
+    name: 'info',
+    summary: 'show versions, folders and the database in use',
+    load: () => (load('./commands/info') as typeof import('./commands/info')).info,
+  },
+  { name: 'version', summary: 'print the version', load: () => (load('./commands/info') as typeof import('./commands/info')).version },
+];
+
+let exitCode = 0;
+
+/** For results that are not errors: failed runs, a check that says no. */
+export function endWith(code: number): void {
+  exitCode = code;
+}
+
+/** @throws CommanderError for wrong usage (already reported), ThenceError for what a person can put right. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  await buildProgram(args).parseAsync(args, { from: 'user' });
+  return exitCode;
+}
+
+function buildProgram(args: readonly string[]): Command {
+  const program = new Command('thence')
+    .description('A workflow scheduler: DAG files in TypeScript, runs in the browser.')
+    .usage('<command> [options]')
+    .version(packageVersion, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ thence init my-project        a new project
+  $ thence standalone             everything, at http://127.0.0.1:8080
+  $ thence dags test hello        one run of a DAG file, right here, without any of that
+
+"thence <command> --help" explains each command. Settings: "thence config list".`,
+    );
+  const called = args[0] === 'help' ? args[1] : args[0];
+  for (const group of groups) {
+    const command = program.command(group.name).summary(group.summary).description(sentence(group.summary));
+    if (called === group.name) group.load()(command);
+  }
+  return program;
+}
+
+function sentence(summary: string): string {
+  return `${summary[0]!.toUpperCase()}${summary.slice(1)}.`;
+}
