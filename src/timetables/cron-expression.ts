@@ -1,7 +1,7 @@
 /** Cron expressions on a wall clock without a zone. croner parses them and knows their days; zones are ticks.ts's business. */
 import { Cron } from 'croner';
 import cronstrue from 'cronstrue';
-import { closest, distance } from 'fastest-levenshtein';
+import { didYouMean } from '../core/did-you-mean';
 import type { WallTime } from './zone';
 
 const DAY = 86_400_000;
@@ -24,8 +24,7 @@ export function validateCron(expression: string): string | null {
   const allowed = `5 fields (minute hour day-of-month month day-of-week), 6 with seconds first, or one of ${Object.keys(CRON_PRESETS).join(' ')}`;
   const text = expression.trim();
   if (text.startsWith('@') && !Object.hasOwn(CRON_PRESETS, text)) {
-    const near = closest(text, Object.keys(CRON_PRESETS));
-    return `it is not a known preset${distance(text, near) <= 2 ? `; did you mean "${near}"?` : ''}. Allowed: ${allowed}`;
+    return `it is not a known preset${didYouMean(text, Object.keys(CRON_PRESETS))}. Allowed: ${allowed}`;
   }
   const count = fieldsOf(text).length;
   if (count !== 5 && count !== 6) return `it has ${count} ${count === 1 ? 'field' : 'fields'}. Allowed: ${allowed}`;
