@@ -1,0 +1,118 @@
+/** A TaskContext over plain values, for tests of operators and templates without a runner. */
+import { DateTime } from 'luxon';
+import type { JsonObject } from '../../src/core/json';
+import type { OperatorHost, TaskContext } from '../../src/dag/context';
+import type { Graph } from '../../src/dag/graph';
+import type { DagNode } from '../../src/dag/node';
+import { macros } from '../../src/templates/macros';
+
+export interface ContextValues {
+  readonly logicalDate?: string | null;
+  readonly params?: Record<string, unknown>;
+  readonly conf?: JsonObject;
+  readonly inputs?: Record<string, unknown>;
+  /** By 'task id/key'. */
+  readonly xcoms?: Readonly<Record<string, unknown>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly tryNumber?: number;
+  readonly log?: (level: string, values: readonly unknown[]) => void;
+  readonly host?: OperatorHost;
+}
+
+export function contextFor(values: ContextValues): TaskContext {
+  const date =
+    values.logicalDate === null ? null : (DateTime.fromISO(values.logicalDate ?? '2026-01-31', { zone: 'utc' }) as DateTime<true>);
+  const dated = (): DateTime<true> => {
+    if (!date) throw new Error('this run has no logical date');
+    return date;
+  };
+  const conf = values.conf ?? {};
+  const tryNumber = values.tryNumber ?? 2;
+  const level =
+    (name: string) =>
+    (...given: unknown[]) =>
+      values.log?.(name, given);
+  const now = DateTime.utc() as DateTime<true>;
+  return {
+    dag: { id: 'etl' } as Graph,
+    task: { id: 'load' } as DagNode,
+    ti: { dagId: 'etl', taskId: 'load', runId: 'run-1', mapIndex: -1, tryNumber, maxTries: 3, startDate: now },
+    dagRun: {
+      dagId: 'etl',
+      runId: 'run-1',
+      runType: 'manual',
+      logicalDate: date,
+      dataIntervalStart: date,
+      dataIntervalEnd: date?.plus({ days: 1 }) ?? null,
+      runAfter: now,
+      startDate: now,
+      conf,
+    },
+    runId: 'run-1',
+    runType: 'manual',
+    get logicalDate() {
+      return dated();
+    },
+    get dataIntervalStart() {
+      return dated();
+    },
+    get dataIntervalEnd() {
+      return dated().plus({ days: 1 });
+    },
+    get ds() {
+      return dated().toISODate();
+    },
+    get dsNodash() {
+      return dated().toFormat('yyyyMMdd');
+    },
+    get ts() {
+      return dated().toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
+    },
+    get tsNodash() {
+      return dated().toFormat("yyyyMMdd'T'HHmmss");
+    },
+    prevDataIntervalStartSuccess: Promise.resolve(null),
+    prevDataIntervalEndSuccess: Promise.resolve(null),
+    params: values.params ?? {},
+    conf,
+    inputs: values.inputs ?? {},
+    tryNumber,
+    mapIndex: -1,
+    attemptId: '00000000-0000-4000-8000-000000000000',
+    log: { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') },
+    signal: values.signal ?? new AbortController().signal,
+    xcom: {
+      push: () => Promise.resolve(),
+      pull: (taskIds, { key = 'return_value' } = {}) => {
+        const one = (id: string): unknown => values.xcoms?.[`${id}/${key}`];
+        return Promise.resolve(Array.isArray(taskIds) ? taskIds.map(one) : one((taskIds as string | null) ?? 'load'));
+      },
+    },
+    variables: {
+      get: (key: string, ...fallback: unknown[]) => {
+        const value = values.variables?.[key];
+        if (value === undefined && fallback.length === 0) return Promise.reject(new Error(`there is no variable "${key}"`));
+        return Promise.resolve((value ?? fallback[0]) as string);
+      },
+    },
+    connections: {
+      get: (id) =>
+        id === 'examples'
+          ? Promise.resolve({
+              id,
+              type: 'postgres',
+              host: 'localhost',
+              port: null,
+              login: null,
+              password: null,
+              schema: 'db',
+              extra: {},
+              uri: 'postgres://localhost/db',
+            })
+          : Promise.reject(new Error(`there is no connection "${id}"`)),
+    },
+    macros,
+    ...(values.host && { '~host': values.host }),
+  };
+}
