@@ -15,6 +15,7 @@ interface Registry {
 
 const KEY = Symbol.for('thence.registry');
 const holder = globalThis as { [KEY]?: Registry };
+const stacks = new WeakMap<DAG, { readonly stack?: string }>();
 const registry: Registry = (holder[KEY] ??= { dags: [], sealed: false });
 
 /** Before a file is loaded: forgets what an earlier file left, and allows DAGs. A new process begins like this. */
@@ -37,6 +38,17 @@ export function takeMadeDags(): DAG[] {
 
 export function registerDag(dag: DAG): void {
   registry.dags.push(dag);
+  const { stackTraceLimit } = Error;
+  const made: { stack?: string } = {};
+  Error.stackTraceLimit = 50;
+  Error.captureStackTrace(made, dag.constructor);
+  Error.stackTraceLimit = stackTraceLimit;
+  stacks.set(dag, made);
+}
+
+/** The stack at `new DAG`, whose files tell a DAG that this file makes from one of a DAG file that it imports. */
+export function madeStack(dag: DAG): string {
+  return stacks.get(dag)?.stack ?? '';
 }
 
 export function checkOpen(what: () => string): void {

@@ -1,0 +1,203 @@
+/**
+ * Runs LoadDagFile workloads in child processes (src/user-code/load-host-main.ts). A file that does not come to an end, exits, or eats
+ * memory costs its process and nothing else; processes are kept warm between files and replaced after a number of them.
+ */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { Config } from '../config/config';
+import { compiledEntry } from '../config/package-root';
+import type { LoadDagFile } from '../core/workload';
+import { LAST_WORDS_FD } from '../user-code/load-messages';
+import type { LastWords, LoadReply, LoadRequest, LoadResult } from '../user-code/load-messages';
+import { userEnvironment } from '../user-code/user-environment';
+
+export interface LoadOutcome {
+  /** null: the host died of this file; `death` says how. */
+  readonly result: LoadResult | null;
+  readonly death: { readonly message: string; readonly stack: string | null } | null;
+  /** What the file printed while it loaded, the newest 64 kB. */
+  readonly output: string;
+  readonly durationMs: number;
+}
+
+export type LoadLimits = Pick<Config, 'dagFileTimeoutMs' | 'dagFileMemoryMb'>;
+
+/** A process that has loaded so many files is replaced by a fresh one: packages leak, and node_modules change. */
+export const LOADS_PER_HOST = 100;
+const KEPT_OUTPUT = 64 * 1024;
+/** What an empty host takes; the limit of a file comes on top. */
+const HOST_ITSELF_MB = 128;
+
+/** A few load hosts. `load` may be called at any time; more than `size` at once wait for their turn. */
+export class LoadHosts {
+  private readonly idle: LoadHost[] = [];
+  private readonly all = new Set<LoadHost>();
+  private readonly waiting: ((host: LoadHost) => void)[] = [];
+  private readonly size: number;
+  private readonly keepWarm: boolean;
+  private stopped = false;
+  /** Processes started so far, for tests and figures. */
+  started = 0;
+
+  /** @param options.keepWarm a process stands ready from now on, so that the next file need not wait for one to start (0.2 s) */
+  constructor(
+    private readonly limits: LoadLimits,
+    { size = 2, keepWarm = false }: { size?: number; keepWarm?: boolean } = {},
+  ) {
+    this.size = size;
+    this.keepWarm = keepWarm;
+    this.warm();
+  }
+
+  async load(workload: LoadDagFile): Promise<LoadOutcome> {
+    const host = await this.take();
+    try {
+      return await host.load(workload);
+    } finally {
+      if (host.isUsedUp) this.drop(host);
+      this.give(host);
+    }
+  }
+
+  /** Replaces all idle processes, so that the next files see what node_modules hold now. */
+  refresh(): void {
+    for (const host of this.idle.splice(0)) this.drop(host);
+    this.warm();
+  }
+
+  /** Kills everything; loads under way end as if their process had died. */
+  stop(): void {
+    this.stopped = true;
+    for (const host of this.all) host.kill();
+    this.all.clear();
+    this.idle.length = 0;
+  }
+
+  private async take(): Promise<LoadHost> {
+    for (let host = this.idle.pop(); host !== undefined; host = this.idle.pop()) {
+      if (!host.isUsedUp) return host;
+      this.drop(host);
+    }
+    if (this.all.size < this.size) return this.fresh();
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private fresh(): LoadHost {
+    this.started += 1;
+    const host = new LoadHost(this.limits);
+    this.all.add(host);
+    return host;
+  }
+
+  private give(host: LoadHost): void {
+    const next = this.waiting.shift();
+    if (next !== undefined) next(host.isUsedUp ? this.fresh() : host);
+    else if (!host.isUsedUp) this.idle.push(host);
+    else this.warm();
+  }
+
+  private warm(): void {
+    if (this.keepWarm && !this.stopped && this.all.size === 0) this.idle.push(this.fresh());
+  }
+
+  private drop(host: LoadHost): void {
+    host.kill();
+    this.all.delete(host);
+  }
+}
+
+/** One child process. */
+class LoadHost {
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<string>;
+  private readonly rssLimitMb: number;
+  private loads = 0;
+  private output = '';
+  private lastWords: LastWords | null = null;
+  private settle: ((reply: LoadReply | null) => void) | null = null;
+  isUsedUp = false;
+
+  constructor(private readonly limits: LoadLimits) {
+    this.rssLimitMb = HOST_ITSELF_MB + limits.dagFileMemoryMb;
+    this.child = fork(compiledEntry('src/user-code/load-host-main'), [String(this.rssLimitMb)], {
+      env: userEnvironment(),
+      execArgv: [`--max-old-space-size=${limits.dagFileMemoryMb}`, '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
+      // A group of its own, so that what the file started ends with it.
+      detached: true,
+    });
+    for (const stream of [this.child.stdout!, this.child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (this.output = (this.output + text).slice(-KEPT_OUTPUT)));
+    }
+    createInterface({ input: this.child.stdio[LAST_WORDS_FD] as Readable }).on('line', (line) => {
+      this.lastWords = JSON.parse(line) as LastWords;
+    });
+    this.child.on('message', (reply) => this.settle?.(reply as LoadReply));
+    this.ended = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+      // 'close', not 'exit': what it said last has been read by then.
+      this.child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    void this.ended.then(() => {
+      this.isUsedUp = true;
+      this.settle?.(null);
+    });
+  }
+
+  async load(workload: LoadDagFile): Promise<LoadOutcome> {
+    this.loads += 1;
+    this.output = '';
+    const startedAt = performance.now();
+    let timedOut = false;
+    const reply = await new Promise<LoadReply | null>((resolve) => {
+      const timer = setTimeout(() => {
+        timedOut = true;
+        this.kill();
+      }, this.limits.dagFileTimeoutMs);
+      this.settle = (answer) => {
+        clearTimeout(timer);
+        this.settle = null;
+        resolve(answer);
+      };
+      if (this.isUsedUp) this.settle(null);
+      else this.child.send({ id: this.loads, workload } satisfies LoadRequest, (error) => error && this.kill());
+    });
+    if (reply === null || reply.dirty || this.loads >= LOADS_PER_HOST || reply.rssMb > this.rssLimitMb / 2) this.isUsedUp = true;
+    // What the file printed comes through pipes of its own and may be one turn behind the answer.
+    await new Promise((resolve) => setImmediate(resolve));
+    const death = reply === null ? this.describeDeath(await this.ended, timedOut) : null;
+    return { result: reply?.result ?? null, death, output: this.output, durationMs: performance.now() - startedAt };
+  }
+
+  /** With everything that its files started. */
+  kill(): void {
+    this.isUsedUp = true;
+    const { pid } = this.child;
+    if (pid === undefined || this.child.exitCode !== null || this.child.signalCode !== null) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      this.child.kill('SIGKILL');
+    }
+  }
+
+  private describeDeath(how: string, timedOut: boolean): { message: string; stack: string | null } {
+    const { dagFileMemoryMb, dagFileTimeoutMs } = this.limits;
+    const tooMuch = `used more than ${dagFileMemoryMb} MB while it loaded (THENCE_DAG_FILE_MEMORY_MB): load data inside tasks, not at the top level of the file`;
+    const said = this.lastWords;
+    if (timedOut) {
+      return {
+        message: `did not finish loading within ${dagFileTimeoutMs / 1000} s (THENCE_DAG_FILE_TIMEOUT): an endless loop, or work that belongs inside a task`,
+        stack: null,
+      };
+    }
+    if (said?.kind === 'exit') {
+      return { message: `called process.exit(${said.code ?? ''}) while it loaded: a DAG file may not end its process`, stack: said.stack };
+    }
+    if (said?.kind === 'memory' || /heap out of memory|Array buffer allocation failed/.test(this.output))
+      return { message: tooMuch, stack: null };
+    return { message: `ended its process while it loaded (${how})`, stack: null };
+  }
+}
