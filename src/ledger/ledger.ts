@@ -181,14 +181,16 @@ export interface ReapRequest {
   readonly leaseMs: number;
 }
 
+/** A connection inside a transaction, as far as another part's statements need it. */
+export interface Transaction {
+  query<Row extends object>(sql: string, parameters?: unknown[]): Promise<{ rows: Row[]; rowCount: number | null }>;
+}
+
 /**
  * What has to be committed in the same transaction (a line of the audit log, the next run of a DAG), called after the change with
  * what came of it. Throwing rolls everything back and rejects with the same error. The memory ledger never calls it.
  */
-export type AlsoCommit<Result> = (
-  transaction: { query(sql: string, parameters?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }> },
-  result: Result,
-) => Promise<void>;
+export type AlsoCommit<Result> = (transaction: Transaction, result: Result) => Promise<void>;
 
 export interface Ledger {
   /** In the order of `runs`. Does not start them. */

@@ -1,0 +1,23 @@
+import type { JsonObject } from '../core/json';
+import type { Transaction } from '../ledger/ledger';
+import type { Actor } from './commands';
+
+export interface AuditEntry {
+  /** Verb and noun: 'trigger_run'. */
+  readonly action: string;
+  readonly dagId: string;
+  readonly runId?: string;
+  readonly details?: JsonObject;
+}
+
+/** One line of the audit log, in the transaction of what it tells. */
+export async function writeAudit(transaction: Transaction, actor: Actor, entry: AuditEntry): Promise<void> {
+  await transaction.query('INSERT INTO audit_log (actor, via, action, dag_id, run_id, details) VALUES ($1, $2, $3, $4, $5, $6)', [
+    actor.user,
+    actor.via,
+    entry.action,
+    entry.dagId,
+    entry.runId ?? null,
+    JSON.stringify(entry.details ?? {}),
+  ]);
+}

@@ -1,0 +1,13 @@
+import type { Clock } from '../core/time';
+import type { Database } from '../db/database';
+import type { Ledger } from '../ledger/ledger';
+import type { Wakeup } from '../service/wakeup';
+
+/** What every command works with; its first argument. */
+export interface CommandContext {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** Called after each commit that gives the schedulers something to do. */
+  readonly wakeup: Wakeup;
+}
