@@ -1,0 +1,40 @@
+/**
+ * What all long-lived processes share: they start, say so, and stop once, gracefully, when they are told to (SIGTERM, SIGINT) or when
+ * the supervisor that started them is gone. A second signal ends them at once.
+ */
+import type { Logger } from '../telemetry/logger';
+import { ThenceError } from '../core/errors';
+import { DO_NOT_RESTART } from './supervisor';
+
+export interface Running {
+  /** Resolves when the process ends by itself, to its exit code. Left out: never. */
+  readonly ended?: Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Resolves to the exit code when the process has stopped. Errors that a person can mend are logged as one sentence. */
+export async function runProcess(name: string, logger: Logger, start: () => Promise<Running>): Promise<number> {
+  const told = new Promise<number>((resolve) => {
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (++signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+      logger.info(`${name} is stopping (${signal})`);
+      resolve(0);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    if (process.connected) process.once('disconnect', () => resolve(0));
+  });
+
+  let running: Running;
+  try {
+    running = await start();
+  } catch (error) {
+    if (!(error instanceof ThenceError)) throw error;
+    logger.error(error.message);
+    return process.connected ? DO_NOT_RESTART : error.exitCode;
+  }
+  const code = await Promise.race([told, ...(running.ended ? [running.ended] : [])]);
+  await running.stop();
+  return code;
+}
