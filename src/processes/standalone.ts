@@ -21,7 +21,7 @@ import { supervise } from './supervisor';
 const stopGraceMs = 20_000;
 
 export async function runStandalone(config: Config): Promise<number> {
-  const logger = createLogger(config).child({ service: 'standalone' }) as Logger;
+  const logger = createLogger(config, 'standalone');
   return runProcess('thence', logger, async () => {
     await assertPortFree(config.host, config.port);
     let server = await acquireServer(config, logger);
