@@ -1,18 +1,17 @@
-import { createRequire } from 'node:module';
 import type { DataInterval } from '../core/time';
-import type { TimetableSpec } from '../dag-spec/spec';
 import type { Database } from '../db/database';
 import { findDag } from '../read-model/cli/dags';
 import type { DagDetails } from '../read-model/cli/dags';
-import type { ScheduledRun, Timetable } from '../timetables/timetable';
+import type { ScheduledRun } from '../timetables/timetable';
+import { timetableOf } from '../timetables/timetable-of';
 
 /** The next runs that the schedule asks for, after those that exist. Fewer, or none, when the schedule ends before. */
 export async function upcomingRuns(db: Database, dagId: string, count: number): Promise<{ dag: DagDetails; runs: ScheduledRun[] }> {
   const dag = await findDag(db, dagId);
-  const { timetableOf } = createRequire(__filename)('../timetables/timetable-of') as { timetableOf: (spec: TimetableSpec) => Timetable };
-  const timetable = timetableOf(dag.spec.timetable);
   const toInstant = (date: string | null) => (date === null ? null : Date.parse(date));
-  const restriction = { earliest: toInstant(dag.spec.startDate), latest: toInstant(dag.spec.endDate), catchup: dag.spec.catchup };
+  const earliest = toInstant(dag.spec.startDate);
+  const timetable = timetableOf(dag.spec.timetable, earliest);
+  const restriction = { earliest, latest: toInstant(dag.spec.endDate), catchup: dag.spec.catchup };
 
   const runs: ScheduledRun[] = [];
   let last = await lastInterval(db, dagId);

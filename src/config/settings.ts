@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { Duration } from 'luxon';
 import { z } from 'zod';
+import { ALLOWED_DURATIONS, durationToMs } from '../core/duration';
 import type { Config } from './config';
 
 /** One setting: its names, its default, what a value may be. The order is that of `thence config list`. */
@@ -143,23 +143,23 @@ function choice<Key extends 'logLevel' | 'logFormat'>(field: Key, variable: stri
   });
 }
 
-/** Milliseconds, ISO 8601 ('PT5M'), or (in a config file) an object such as { minutes: 5 }. */
+/** A variable is text: digits are milliseconds. */
 function duration(
   field: 'dagRefreshIntervalMs' | 'dagFileTimeoutMs' | 'leaseMs' | 'killGraceMs' | 'retentionMs',
   key: string,
   variable: string,
 ): Setting {
-  const typed = z.union([z.number(), z.string(), z.record(z.string(), z.number())]);
-  const schema = typed.transform(toMilliseconds).pipe(z.number().positive());
-  return setting({ field, key, variable, allowed: "a duration: milliseconds, or ISO 8601 such as 'PT5M'", schema: () => schema });
+  const schema = z
+    .unknown()
+    .transform((given) => toMilliseconds(typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given))
+    .pipe(z.int().positive());
+  return setting({ field, key, variable, allowed: ALLOWED_DURATIONS, schema: () => schema });
 }
 
 /** NaN, which no schema accepts, for what is not a duration. */
-function toMilliseconds(given: number | string | Record<string, number>): number {
-  if (typeof given === 'number') return given;
-  if (typeof given === 'string') return /^\d+$/.test(given) ? Number(given) : Duration.fromISO(given).toMillis();
+function toMilliseconds(given: unknown): number {
   try {
-    return Duration.fromObject(given).toMillis();
+    return durationToMs(given, '');
   } catch {
     return NaN;
   }

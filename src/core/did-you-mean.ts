@@ -3,7 +3,7 @@ import { distance } from 'fastest-levenshtein';
 /** Names close to what was typed, the closest first, at most three: a third of the letters may be wrong, or one is the start of the other. */
 export function closeNames(given: string, known: Iterable<string>): string[] {
   const wanted = given.toLowerCase();
-  const most = Math.max(1, Math.floor(wanted.length / 3));
+  const most = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3)); // two swapped letters count as two
   return [...known]
     .map((name) => ({ name, away: closeness(wanted, name.toLowerCase()) }))
     .filter(({ away }) => away <= most)

@@ -120,7 +120,7 @@ describe('what is wrong is one sentence', () => {
     [{ THENCE_PORT: '70000' }, 'THENCE_PORT in the environment is "70000"; allowed is'],
     [{ THENCE_EXECUTOR: 'kubernetes' }, 'THENCE_EXECUTOR in the environment is "kubernetes"; allowed is local, thread, or the path'],
     [{ THENCE_LOG_LEVEL: 'loud' }, 'allowed is debug, info, warn, error'],
-    [{ THENCE_LEASE: 'soon' }, "allowed is a duration: milliseconds, or ISO 8601 such as 'PT5M'"],
+    [{ THENCE_LEASE: 'soon' }, "allowed is an object like { minutes: 5 }, an ISO 8601 duration like 'PT5M', or milliseconds"],
     [{ THENCE_TRUST_PROXY: 'perhaps' }, 'allowed is true or false'],
     [{ THENCE_DATABASE_URL: 'mysql://u:topsecret@h/d' }, 'THENCE_DATABASE_URL in the environment is "mysql://u:***@h/d"'],
     [{ THENCE_SECRET_KEY: 'short' }, 'THENCE_SECRET_KEY in the environment is "***"; allowed is a text of at least 16 characters'],

@@ -21,7 +21,8 @@ export function init(command: Command): void {
           `${target} has ${there.join(', ')} already; nothing was written. Name a new folder: thence init my-project`,
         );
       for (const [file, text] of Object.entries(files)) write(path.join(target, file), text);
-      const enter = target === process.cwd() ? '' : `cd ${path.relative('', target)} && `;
+      const relative = path.relative('', target);
+      const enter = relative === '' ? '' : `cd ${/^[\w./-]+$/.test(relative) ? relative : `'${relative}'`} && `;
       print(`made ${Object.keys(files).length} files in ${target}\n\nnext:\n  ${enter}npm install && npm start`);
     });
 }
