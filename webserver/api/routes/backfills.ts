@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { REPROCESS_BEHAVIORS, type BackfillRequest } from '../../../src/commands/commands';
+import { backfillOrder, getBackfill, listBackfills, type BackfillRow } from '../../../src/read-model/rest/backfills';
+import { notFound } from '../api-error';
+import { date, dateParam, jsonObject, nullableDate, orderBy, paging, readOrder } from '../fields';
+import { defineRoute, type ApiContext, type Route } from '../route';
+
+const backfillSchema = z.object({
+  id: z.int(),
+  dag_id: z.string(),
+  dag_display_name: z.string(),
+  from_date: date,
+  to_date: date,
+  dag_run_conf: jsonObject.nullable(),
+  is_paused: z.boolean(),
+  reprocess_behavior: z.enum(REPROCESS_BEHAVIORS),
+  max_active_runs: z.int(),
+  created_at: date,
+  completed_at: nullableDate,
+  updated_at: date,
+});
+
+const bodySchema = z.strictObject({
+  dag_id: z.string(),
+  from_date: dateParam,
+  to_date: dateParam,
+  run_backwards: z.boolean().default(false),
+  dag_run_conf: jsonObject.nullish(),
+  reprocess_behavior: z.enum(REPROCESS_BEHAVIORS).default('none'),
+  max_active_runs: z.int().min(1).max(2147483647).default(10),
+});
+
+const backfillId = z.object({ backfill_id: z.int().min(0) });
+
+export const backfillRoutes = [
+  defineRoute({
+    method: 'get',
+    path: '/api/v2/backfills',
+    id: 'list_backfills',
+    tag: 'Backfill',
+    summary: 'The backfills of a DAG, by page',
+    query: z.object({ dag_id: z.string(), ...paging, order_by: orderBy(backfillOrder, 'id') }),
+    response: z.object({ backfills: z.array(backfillSchema), total_entries: z.int() }),
+    errors: [400],
+    handle: async ({ query, context: { database } }) => {
+      const { backfills, total } = await listBackfills(database.pool, query.dag_id, readOrder(query.order_by, backfillOrder), query);
+      return { backfills: backfills.map(backfillResponse), total_entries: total };
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v2/backfills',
+    id: 'create_backfill',
+    tag: 'Backfill',
+    summary: 'Runs a DAG for every interval whose logical date is in the range, both ends included',
+    body: bodySchema,
+    response: backfillSchema,
+    errors: [404, 409],
+    handle: async ({ body, actor, context }) =>
+      backfillResponse(await find((await context.commands.createBackfill(toRequest(body), actor)).id, context)),
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v2/backfills/dry_run',
+    id: 'create_backfill_dry_run',
+    tag: 'Backfill',
+    summary: 'The intervals that such a backfill would run, in their order. Writes nothing',
+    body: bodySchema,
+    response: z.object({
+      backfills: z.array(
+        z.object({
+          logical_date: date,
+          data_interval_start: date,
+          data_interval_end: date,
+          partition_key: z.null(),
+          partition_date: z.null(),
+        }),
+      ),
+      total_entries: z.int(),
+    }),
+    errors: [404, 409],
+    handle: async ({ body, context: { commands } }) => {
+      const { items } = await commands.dryRunBackfill(toRequest(body));
+      const backfills = items
+        .filter((item) => item.action !== 'skip')
+        .map(({ logicalDate, interval }) => ({
+          logical_date: new Date(logicalDate),
+          data_interval_start: new Date(interval.start),
+          data_interval_end: new Date(interval.end),
+          partition_key: null,
+          partition_date: null,
+        }));
+      return { backfills, total_entries: backfills.length };
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v2/backfills/{backfill_id}',
+    id: 'get_backfill',
+    tag: 'Backfill',
+    summary: 'One backfill',
+    params: backfillId,
+    response: backfillSchema,
+    errors: [404],
+    handle: async ({ params, context }) => backfillResponse(await find(params.backfill_id, context)),
+  }),
+  change('cancel', 'Starts no more runs and ends the backfill; what runs goes on to its end', ({ commands }, id, actor) =>
+    commands.cancelBackfill(id, actor),
+  ),
+  change('pause', 'Starts no more runs for now', ({ commands }, id, actor) => commands.pauseBackfill(id, actor)),
+  change('unpause', 'Goes on with a paused backfill', ({ commands }, id, actor) => commands.unpauseBackfill(id, actor)),
+];
+
+function change(
+  verb: string,
+  summary: string,
+  act: (context: ApiContext, id: number, actor: Parameters<ApiContext['commands']['cancelBackfill']>[1]) => Promise<void>,
+): Route {
+  return defineRoute({
+    method: 'put',
+    path: `/api/v2/backfills/{backfill_id}/${verb}`,
+    id: `${verb}_backfill`,
+    tag: 'Backfill',
+    summary,
+    params: backfillId,
+    response: backfillSchema,
+    errors: [404, 409],
+    handle: async ({ params, actor, context }) => {
+      await find(params.backfill_id, context);
+      await act(context, params.backfill_id, actor);
+      return backfillResponse(await find(params.backfill_id, context));
+    },
+  });
+}
+
+async function find(id: number, { database }: ApiContext): Promise<BackfillRow> {
+  const backfill = await getBackfill(database.pool, id);
+  if (!backfill) throw notFound('The backfill', id);
+  return backfill;
+}
+
+function toRequest(body: z.output<typeof bodySchema>): BackfillRequest {
+  return {
+    dagId: body.dag_id,
+    from: body.from_date.getTime(),
+    to: body.to_date.getTime(),
+    reprocessBehavior: body.reprocess_behavior,
+    maxActiveRuns: body.max_active_runs,
+    runBackwards: body.run_backwards,
+    conf: (body.dag_run_conf ?? undefined) as BackfillRequest['conf'],
+  };
+}
+
+function backfillResponse(row: BackfillRow): z.input<typeof backfillSchema> {
+  return {
+    id: row.id,
+    dag_id: row.dag_id,
+    dag_display_name: row.dag_id,
+    from_date: row.from_date,
+    to_date: row.to_date,
+    dag_run_conf: row.conf,
+    is_paused: row.is_paused,
+    reprocess_behavior: row.reprocess_behavior,
+    max_active_runs: row.max_active_runs,
+    created_at: row.created_at,
+    completed_at: row.completed_at,
+    updated_at: row.updated_at,
+  };
+}

@@ -1,0 +1,207 @@
+import { z } from 'zod';
+import { RUN_STATES, RUN_TYPES } from '../../../src/core/states';
+import { dagExists } from '../../../src/read-model/rest/dags';
+import { getRun, listRuns, runOrder, type RunRow } from '../../../src/read-model/rest/runs';
+import { rangeOf } from '../../../src/read-model/rest/sql';
+import { ApiError, notFound } from '../api-error';
+import {
+  awareDate,
+  date,
+  dateRange,
+  integers,
+  jsonObject,
+  nullableDate,
+  numberRange,
+  oneOf,
+  orderBy,
+  paging,
+  pattern,
+  readOrder,
+  seconds,
+  texts,
+} from '../fields';
+import { defineRoute, type ApiContext } from '../route';
+import { versionResponse, versionSchema } from './dag-version';
+
+const runSchema = z.object({
+  dag_run_id: z.string(),
+  dag_id: z.string(),
+  dag_display_name: z.string(),
+  logical_date: nullableDate,
+  queued_at: nullableDate,
+  start_date: nullableDate,
+  end_date: nullableDate,
+  duration: z.number().nullable(),
+  data_interval_start: nullableDate,
+  data_interval_end: nullableDate,
+  run_after: date,
+  last_scheduling_decision: nullableDate,
+  run_type: z.enum(RUN_TYPES),
+  state: z.enum(RUN_STATES),
+  triggered_by: z.string().nullable(),
+  triggering_user_name: z.string().nullable(),
+  conf: jsonObject.nullable(),
+  note: z.string().nullable(),
+  dag_versions: z.array(versionSchema),
+  bundle_version: z.string().nullable(),
+  partition_key: z.string().nullable(),
+});
+
+const runId = z.object({ dag_id: z.string(), dag_run_id: z.string() });
+
+export const dagRunRoutes = [
+  defineRoute({
+    method: 'get',
+    path: '/api/v2/dags/{dag_id}/dagRuns',
+    id: 'get_dag_runs',
+    tag: 'DagRun',
+    summary: 'The runs of a DAG, or with `~` of all DAGs, by page',
+    params: z.object({ dag_id: z.string() }),
+    query: z.object({
+      ...paging,
+      ...dateRange('run_after'),
+      ...dateRange('logical_date'),
+      ...dateRange('start_date'),
+      ...dateRange('end_date'),
+      ...dateRange('updated_at'),
+      ...numberRange('duration'),
+      conf_contains: z.string().optional(),
+      run_type: texts,
+      state: texts,
+      dag_version: integers,
+      run_id_pattern: pattern,
+      triggering_user_name_pattern: pattern,
+      dag_id_pattern: pattern,
+      order_by: orderBy(runOrder, 'id'),
+    }),
+    response: z.object({ dag_runs: z.array(runSchema), total_entries: z.int() }),
+    errors: [400, 404],
+    handle: async ({ params, query, context: { database } }) => {
+      const dagId = params.dag_id === '~' ? undefined : params.dag_id;
+      if (dagId !== undefined && !(await dagExists(database.pool, dagId))) throw notFound('The DAG', dagId);
+      const filter = {
+        dagId,
+        dagIdPattern: query.dag_id_pattern,
+        runIdPattern: query.run_id_pattern,
+        userPattern: query.triggering_user_name_pattern,
+        confContains: query.conf_contains,
+        states: oneOf('state', query.state, RUN_STATES),
+        runTypes: oneOf('run_type', query.run_type, RUN_TYPES),
+        versions: query.dag_version,
+        runAfter: rangeOf<Date>(query, 'run_after'),
+        logicalDate: rangeOf<Date>(query, 'logical_date'),
+        startDate: rangeOf<Date>(query, 'start_date'),
+        endDate: rangeOf<Date>(query, 'end_date'),
+        updatedAt: rangeOf<Date>(query, 'updated_at'),
+        duration: rangeOf<number>(query, 'duration'),
+      };
+      const { runs, total } = await listRuns(database.pool, filter, readOrder(query.order_by, runOrder), query);
+      return { dag_runs: runs.map(runResponse), total_entries: total };
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v2/dags/{dag_id}/dagRuns',
+    id: 'trigger_dag_run',
+    tag: 'DagRun',
+    summary: 'Starts a run. Without a logical date it has none',
+    params: z.object({ dag_id: z.string() }),
+    body: z
+      .strictObject({
+        dag_run_id: z.string().nullish(),
+        logical_date: awareDate.nullish(),
+        run_after: awareDate.nullish(),
+        data_interval_start: awareDate.nullish(),
+        data_interval_end: awareDate.nullish(),
+        conf: jsonObject.nullish(),
+        note: z.string().max(1000).nullish(),
+      })
+      .refine((body) => ((body.data_interval_start ?? null) === null) === ((body.data_interval_end ?? null) === null), {
+        message: 'data_interval_start and data_interval_end go together: give both or neither',
+      }),
+    response: runSchema,
+    errors: [400, 404, 409],
+    handle: async ({ params, body, actor, context }) => {
+      const { data_interval_start: start, data_interval_end: end } = body;
+      const run = await context.commands.triggerRun(
+        {
+          dagId: params.dag_id,
+          runId: body.dag_run_id ?? undefined,
+          logicalDate: body.logical_date ?? null,
+          runAfter: body.run_after ?? undefined,
+          dataInterval: typeof start === 'number' && typeof end === 'number' ? { start, end } : undefined,
+          conf: (body.conf ?? undefined) as never,
+          note: body.note ?? undefined,
+        },
+        actor,
+      );
+      return runResponse(await find(run.dagId, run.runId, context));
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}',
+    id: 'get_dag_run',
+    tag: 'DagRun',
+    summary: 'One run',
+    params: runId,
+    response: runSchema,
+    errors: [404],
+    handle: async ({ params, context }) => runResponse(await find(params.dag_id, params.dag_run_id, context)),
+  }),
+  defineRoute({
+    method: 'patch',
+    path: '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}',
+    id: 'patch_dag_run',
+    tag: 'DagRun',
+    summary: 'Marks a run success or failed, starts it again (queued), or changes its note; `update_mask` leaves out what it does not name',
+    params: runId,
+    query: z.object({ update_mask: texts }),
+    body: z.strictObject({ state: z.enum(['queued', 'success', 'failed']).nullish(), note: z.string().max(1000).nullish() }),
+    response: runSchema,
+    errors: [400, 404, 409],
+    handle: async ({ params, query, body, actor, context }) => {
+      const unknown = (query.update_mask ?? []).find((field) => !['state', 'note'].includes(field));
+      if (unknown) throw new ApiError(400, `Of a run, only state and note can be changed, not ${JSON.stringify(unknown)}`);
+      const wanted = (field: 'state' | 'note') => field in body && (query.update_mask?.includes(field) ?? true);
+      const run = await find(params.dag_id, params.dag_run_id, context);
+      const at = { dagId: run.dag_id, runId: run.run_id };
+      if (wanted('state') && body.state) await context.commands.markRun({ ...at, state: body.state }, actor);
+      if (wanted('note')) await context.commands.setRunNote({ ...at, note: body.note ?? null }, actor);
+      return runResponse(await find(params.dag_id, params.dag_run_id, context));
+    },
+  }),
+];
+
+async function find(dagId: string, runId: string, { database }: ApiContext): Promise<RunRow> {
+  const run = await getRun(database.pool, dagId, runId);
+  if (!run) throw notFound(`The run of DAG "${dagId}"`, runId);
+  return run;
+}
+
+function runResponse(run: RunRow): z.input<typeof runSchema> {
+  const version = versionResponse(run.dag_id, run);
+  return {
+    dag_run_id: run.run_id,
+    dag_id: run.dag_id,
+    dag_display_name: run.dag_id,
+    logical_date: run.logical_date,
+    queued_at: run.queued_at,
+    start_date: run.start_date,
+    end_date: run.end_date,
+    duration: seconds(run.start_date, run.end_date),
+    data_interval_start: run.interval_start,
+    data_interval_end: run.interval_end,
+    run_after: run.run_after,
+    last_scheduling_decision: null,
+    run_type: run.run_type,
+    state: run.state,
+    triggered_by: run.triggered_by,
+    triggering_user_name: run.triggering_user,
+    conf: run.conf,
+    note: run.note,
+    dag_versions: version ? [version] : [],
+    bundle_version: null,
+    partition_key: null,
+  };
+}

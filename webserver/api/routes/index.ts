@@ -1,0 +1,30 @@
+import type { Route } from '../route';
+import { backfillRoutes } from './backfills';
+import { dagRunRoutes } from './dag-runs';
+import { dagSourceRoutes } from './dag-sources';
+import { dagStatsRoutes } from './dag-stats';
+import { dagRoutes } from './dags';
+import { importErrorRoutes } from './import-errors';
+import { logRoutes } from './logs';
+import { monitorRoutes } from './monitor';
+import { poolRoutes } from './pools';
+import { taskInstanceRoutes } from './task-instances';
+import { taskRoutes } from './tasks';
+import { tokenRoutes } from './token';
+import { xcomRoutes } from './xcoms';
+
+export const routes: readonly Route[] = [
+  ...tokenRoutes,
+  ...monitorRoutes,
+  ...dagRoutes,
+  ...taskRoutes,
+  ...dagRunRoutes,
+  ...taskInstanceRoutes,
+  ...logRoutes,
+  ...xcomRoutes,
+  ...backfillRoutes,
+  ...importErrorRoutes,
+  ...dagSourceRoutes,
+  ...dagStatsRoutes,
+  ...poolRoutes,
+];
