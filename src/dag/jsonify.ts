@@ -1,20 +1,34 @@
+import type { JsonValue } from '../core/json';
+
 /** What is left of a value after `JSON.parse(JSON.stringify(value))`: a Date is a string, a function is gone. Types only. */
 export type Jsonify<T> =
   IsAny<T> extends true
     ? T
-    : unknown extends T
-      ? unknown
-      : T extends { toJSON(): infer Written }
-        ? Jsonify<Written>
-        : T extends string | number | boolean | null | undefined | void
-          ? T
-          : T extends bigint | symbol | ((...args: never) => unknown)
-            ? never
-            : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
-              ? Record<string, never>
+    : [T] extends [JsonValue]
+      ? T // also ends the recursion of JsonValue itself
+      : unknown extends T
+        ? unknown
+        : T extends { toJSON(): infer Written }
+          ? Jsonify<Written>
+          : T extends string | number | boolean | null | undefined | void
+            ? T
+            : T extends Unstorable
+              ? never
               : T extends readonly unknown[]
                 ? { -readonly [I in keyof T]: Jsonify<T[I]> }
                 : JsonifyObject<T>;
+
+/** Refused when a task returns it, with its path in the message. */
+type Unstorable =
+  | bigint
+  | symbol
+  | ((...args: never) => unknown)
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBufferView
+  | ArrayBuffer
+  | Error
+  | Promise<unknown>;
 
 /** Properties that cannot be written are gone; one that may be undefined may be missing. */
 type JsonifyObject<T> = Flat<

@@ -9,13 +9,27 @@ export interface Site {
   stack?: string;
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- what captureStackTrace takes
+let factory: Function | null = null;
+
+/** While `make` constructs something for `calledFunction`, such as `dag.task`, its place is where that was called. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- what captureStackTrace takes
+export function madeBy<T>(calledFunction: Function, make: () => T): T {
+  factory = calledFunction;
+  try {
+    return make();
+  } finally {
+    factory = null;
+  }
+}
+
 /** Remembers the line that called `calledFunction`. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- what captureStackTrace takes
 export function captureSite(calledFunction: Function): Site {
   const site: Site = {};
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 1;
-  Error.captureStackTrace(site, calledFunction);
+  Error.captureStackTrace(site, factory ?? calledFunction);
   Error.stackTraceLimit = stackTraceLimit;
   return site;
 }

@@ -24,7 +24,7 @@ export abstract class DagNode {
   abstract readonly dag: Graph;
   /** The innermost group around it. */
   readonly group?: GroupNode | undefined;
-  private site: Site;
+  private readonly site: Site;
 
   constructor() {
     this.site = captureSite(new.target);
@@ -53,11 +53,6 @@ export abstract class DagNode {
   /** 'file:line:column' in the DAG file, or null. */
   get madeAt(): string | null {
     return siteText(this.site);
-  }
-  /** For factories such as `dag.task`: the place is where `calledFunction` was called. */
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- what captureStackTrace takes
-  protected locate(calledFunction: Function): void {
-    this.site = captureSite(calledFunction);
   }
   /** What edges are stored between. */
   ends(): readonly DagNode[] {

@@ -1,5 +1,5 @@
 /** Options as a table: each name has a check that answers what is allowed when the value is not. */
-import { distance } from 'fastest-levenshtein';
+import { didYouMean } from '../core/did-you-mean';
 import { ALLOWED_DURATIONS, parseDuration } from '../core/duration';
 import { ThenceError } from '../core/errors';
 
@@ -22,7 +22,7 @@ export const func: Check = (value) => (typeof value === 'function' ? null : 'a f
 export const oneOf =
   (...allowed: readonly string[]): Check =>
   (value) =>
-    allowed.includes(value as string) ? null : `one of ${allowed.map((one) => `'${one}'`).join(', ')}${didYouMean(value, allowed)}`;
+    allowed.includes(value as string) ? null : `one of ${allowed.map((one) => `'${one}'`).join(', ')}${didYouMean(String(value), allowed)}`;
 export const duration: Check = (value) => {
   try {
     parseDuration(value, '');
@@ -49,19 +49,12 @@ export function checkOptions(options: object, owner: Owner, checks: Checks, allo
       if (allowed === null || allowed.includes(key)) continue;
       throw new ThenceError(
         'DAG_FILE',
-        `unknown option \`${key}\` of ${owner()}${didYouMean(key, allowed, '`') || `; allowed are ${[...allowed].sort().join(', ')}`}`,
+        `unknown option \`${key}\` of ${owner()}${didYouMean(key, allowed) || `; allowed are ${[...allowed].sort().join(', ')}`}`,
       );
     }
     const wanted = check(value);
     if (wanted !== null) throw new ThenceError('DAG_FILE', `\`${key}\` of ${owner()} is ${show(value)}; allowed is ${wanted}`);
   }
-}
-
-/** '; did you mean `retries`?', or nothing when no name is near. */
-export function didYouMean(given: unknown, names: readonly string[], quote = "'"): string {
-  if (typeof given !== 'string') return '';
-  const [nearest] = names.map((one) => ({ one, far: distance(given.toLowerCase(), one.toLowerCase()) })).sort((a, b) => a.far - b.far);
-  return nearest && nearest.far <= Math.max(2, Math.floor(nearest.one.length / 3)) ? `; did you mean ${quote}${nearest.one}${quote}?` : '';
 }
 
 /** Without what was given as undefined: `{ retries: undefined }` means "not given". */

@@ -1,5 +1,4 @@
-/** The DAG's `params`: a schema as written → JSON Schema for storing and forms; and the values of a run. */
-import type { StandardSchemaV1 } from '@standard-schema/spec';
+/** The DAG's `params`: a schema as written → JSON Schema, for storing, checking and forms. */
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { ZodType } from 'zod';
 import { ThenceError } from '../core/errors';
@@ -35,34 +34,6 @@ export function checkParamDefaults(schema: JsonObject, scheduled: boolean, owner
   if (errors.length === 0) return;
   const why = scheduled ? 'a scheduled run is given no params, so each needs a valid default' : 'a default has to satisfy the schema';
   throw new ThenceError('DAG_FILE', `\`params\` of ${owner}: ${errors.map(describe).join('; ')}; ${why}`);
-}
-
-/**
- * The params of a run: `conf` over the defaults, parsed by the DAG's own schema (with zod's refinements and transforms).
- * @throws INVALID_VALUE with the message of each field that is wrong
- */
-export async function resolveParams(dag: DAG<AnyParams>, conf: JsonObject): Promise<Record<string, unknown>> {
-  const { params } = dag.options;
-  if (params === undefined) return { ...conf };
-  if ('~standard' in params) {
-    const result = await (params as unknown as StandardSchemaV1<unknown, Record<string, unknown>>)['~standard'].validate({ ...conf });
-    if (!result.issues) return result.value;
-    throw invalid(
-      dag,
-      result.issues.map(({ path, message }) => {
-        const at = (path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
-        return at === '' ? message : `\`${at}\`: ${message}`;
-      }),
-    );
-  }
-  const value = structuredClone(conf) as Record<string, unknown>;
-  const validate = compile(paramsToJsonSchema(dag)!, `DAG "${dag.id}"`);
-  if (validate(value)) return value;
-  throw invalid(dag, (validate.errors ?? []).map(describe));
-}
-
-function invalid(dag: DAG<AnyParams>, problems: readonly string[]): ThenceError {
-  return new ThenceError('INVALID_VALUE', `the params of this run of DAG "${dag.id}" are not valid: ${problems.join('; ')}`);
 }
 
 interface JsonSchemaConverter {

@@ -1,23 +1,15 @@
 /** `schedule`, `timezone`, `startDate` … as written → TimetableSpec and ISO dates. */
-import { Cron } from 'croner';
 import { DateTime, IANAZone } from 'luxon';
 import { durationToIso, durationToMs } from '../core/duration';
+import { didYouMean } from '../core/did-you-mean';
 import { ThenceError } from '../core/errors';
 import type { TimetableSpec } from '../dag-spec/spec';
-import { didYouMean, show } from './option-checks';
+import { CRON_PRESETS, validateCron } from '../timetables/cron-expression';
+import { show } from './option-checks';
 import type { DateInput, Schedule } from './types';
 
-const PRESETS: Readonly<Record<string, string>> = {
-  '@hourly': '0 * * * *',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@weekly': '0 0 * * 0',
-  '@monthly': '0 0 1 * *',
-  '@quarterly': '0 0 1 */3 *',
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-};
-const ALLOWED = `a cron expression of 5 or 6 fields, ${[...Object.keys(PRESETS), '@once'].join(' ')}, a duration, or null`;
+const PRESETS = [...Object.keys(CRON_PRESETS), '@once'];
+const ALLOWED = `a cron expression of 5 or 6 fields, ${PRESETS.join(' ')}, a duration, or null`;
 
 /** @throws DAG_FILE for a bad expression, preset, duration or zone. @param owner for messages: 'DAG "etl"' */
 export function parseTimetable(schedule: Schedule | undefined, timezone: string, owner = 'the DAG'): TimetableSpec {
@@ -27,10 +19,10 @@ export function parseTimetable(schedule: Schedule | undefined, timezone: string,
   if (typeof schedule !== 'string' || /^P/.test(schedule)) return delta(schedule, timezone, what);
   const written = schedule.trim().replace(/\s+/g, ' ');
   if (written === '@once') return { kind: 'once' };
-  if (!written.startsWith('@')) return { kind: 'cron-data-interval', expression: checkCron(written, what), timezone };
-  const expression = PRESETS[written];
-  if (expression === undefined) throw refuse(what, schedule, didYouMean(written, [...Object.keys(PRESETS), '@once']));
-  return { kind: 'cron-data-interval', expression, timezone };
+  if (written.startsWith('@') && !Object.hasOwn(CRON_PRESETS, written)) throw refuse(what, schedule, didYouMean(written, PRESETS));
+  const wrong = validateCron(written);
+  if (wrong !== null) throw new ThenceError('DAG_FILE', `${what} is ${show(schedule)}: ${wrong}`);
+  return { kind: 'cron-data-interval', expression: CRON_PRESETS[written] ?? written, timezone };
 }
 
 /** To ISO 8601 in UTC; a string without an offset is meant in `timezone`. */
@@ -63,25 +55,13 @@ function delta(schedule: Exclude<Schedule, null>, timezone: string, what: string
   }
 }
 
-function checkCron(expression: string, what: string): string {
-  const fields = expression.split(' ').length;
-  if (fields !== 5 && fields !== 6) throw refuse(what, expression, `: it has ${fields} ${fields === 1 ? 'field' : 'fields'}`);
-  try {
-    // In UTC: whether it can ever match does not depend on a zone.
-    if (new Cron(expression, { timezone: 'UTC' }).nextRun(new Date(0)) !== null) return expression;
-  } catch (error) {
-    throw refuse(what, expression, `: ${(error as Error).message.replace(/^CronPattern: /, '')}`);
-  }
-  throw new ThenceError('DAG_FILE', `${what} is "${expression}", which never comes: no date matches it`);
-}
-
 function refuse(what: string, given: unknown, more: string): ThenceError {
   return new ThenceError('DAG_FILE', `${what} is ${show(given)}${more}; allowed is ${ALLOWED}`);
 }
 
 function checkTimezone(timezone: string, owner: string): void {
   if (typeof timezone === 'string' && IANAZone.isValidZone(timezone)) return;
-  const near = didYouMean(timezone, Intl.supportedValuesOf('timeZone'));
+  const near = didYouMean(String(timezone), Intl.supportedValuesOf('timeZone'));
   throw new ThenceError(
     'DAG_FILE',
     `\`timezone\` of ${owner} is ${show(timezone)}, which is no IANA time zone; allowed are names like 'UTC' or 'Europe/Zurich'${near}`,

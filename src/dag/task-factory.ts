@@ -2,6 +2,7 @@
 import { FunctionOperator } from '../../operators/function-operator';
 import { ThenceError } from '../core/errors';
 import type { TriggerRule } from '../dag-spec/spec';
+import { madeBy } from './location';
 import { show } from './option-checks';
 import type { DataOptions, Home, Inputs, Run } from './types';
 
@@ -24,8 +25,6 @@ export function makeTaskFactory<Params>(home: Home): TaskFactory<Params> {
         `task(${show(id)}, …) takes (id, run) or (id, options, run); the options given are ${show(options)}`,
       );
     }
-    const made = new FunctionOperator(id, { ...options, ...home, run: run as () => never });
-    (made as unknown as { locate(calledFunction: unknown): void }).locate(task);
-    return made;
+    return madeBy(task, () => new FunctionOperator(id, { ...options, ...home, run: run as () => never }));
   };
 }

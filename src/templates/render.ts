@@ -9,7 +9,7 @@
  */
 import { ThenceError } from '../core/errors';
 import type { TaskContext } from '../dag/context';
-import { didYouMean } from '../dag/option-checks';
+import { didYouMean } from '../core/did-you-mean';
 import { failureOf, loadTemplateEngine, type TemplateEngine } from './environment';
 import { fetchFromContext, templateScope, type FetchNeed, type Need, type Scope } from './scope';
 
@@ -102,7 +102,7 @@ class Rendering {
       this.reasons.push((error as Error).message);
       return undefined;
     }
-    this.reasons.push(`there is no \`${name}\`${didYouMean(name, Object.keys(this.names), '`')}`);
+    this.reasons.push(`there is no \`${name}\`${didYouMean(name, Object.keys(this.names))}`);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { ConnectionInfo } from '../execution-api/execution-api';
 import type { TaskContext } from '../dag/context';
-import { didYouMean } from '../dag/option-checks';
+import { didYouMean } from '../core/did-you-mean';
 
 export type Need =
   | {
@@ -102,7 +102,7 @@ function pullWith(ask: Ask) {
     const { __keywords: _, ...options } = (given.find((value) => typeof value === 'object' && value !== null && !Array.isArray(value)) ??
       {}) as Record<string, unknown>;
     const unknown = Object.keys(options).find((name) => !XCOM_OPTIONS.includes(name));
-    if (unknown !== undefined) throw new Error(`xcom_pull() has no argument \`${unknown}\`${didYouMean(unknown, XCOM_OPTIONS, '`')}`);
+    if (unknown !== undefined) throw new Error(`xcom_pull() has no argument \`${unknown}\`${didYouMean(unknown, XCOM_OPTIONS)}`);
     if (positional.length > 1) throw new Error('xcom_pull() takes the task ids first, and all else by name: xcom_pull("a", key="k")');
     const value = ask({
       kind: 'xcom',

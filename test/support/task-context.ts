@@ -33,7 +33,7 @@ export function contextFor(values: ContextValues): TaskContext {
     (name: string) =>
     (...given: unknown[]) =>
       values.log?.(name, given);
-  const now = DateTime.utc() as DateTime<true>;
+  const now = DateTime.utc();
   return {
     dag: { id: 'etl' } as Graph,
     task: { id: 'load' } as DagNode,

@@ -86,7 +86,7 @@ test('a string without template marks needs no context at all', async () => {
 test.each<[string, RegExp]>([
   [
     'echo\n  {{ parms.x }}',
-    /^template in `command`, line 2, column \d+: `\{\{ parms\.x \}\}` prints nothing: there is no `parms`; did you mean `params`\?$/,
+    /^template in `command`, line 2, column \d+: `\{\{ parms\.x \}\}` prints nothing: there is no `parms`; did you mean "params"\?$/,
   ],
   [
     '{{ params.nothing }}',
@@ -98,7 +98,7 @@ test.each<[string, RegExp]>([
   ['{{ ds | nofilter }}', /^template in `command`.*filter not found: nofilter/],
   ['line\n{% if %}', /^template in `command`, line 2, column \d+: .*/],
   ['\n\n {{ macros.ds_add("x", 1) }}', /^template in `command`, line 3, column \d+: ds_add: "x" is not an ISO 8601 date/],
-  ['{{ ti.xcom_pull("a", kee="k") }}', /has no argument `kee`; did you mean `key`\?/],
+  ['{{ ti.xcom_pull("a", kee="k") }}', /has no argument `kee`; did you mean "key"\?/],
 ])('the error of %j says which field, where, and why', async (text, message) => {
   await expect(render(text)).rejects.toThrow(message);
 });

@@ -1,0 +1,135 @@
+// Compile-time tests: `npm run typecheck` is the runner. Each @ts-expect-error is itself an error when the line below compiles.
+import { DateTime } from 'luxon';
+import { z } from 'zod';
+import {
+  BaseOperator,
+  BashOperator,
+  BranchOperator,
+  chain,
+  crossDownstream,
+  DAG,
+  EmptyOperator,
+  FunctionOperator,
+  TaskGroup,
+  type Jsonify,
+  type JsonValue,
+  type Ref,
+  type TaskContext,
+} from 'thence';
+
+/** `is<Expected>()(value)`: the type of `value` is exactly Expected. */
+const is =
+  <Expected>() =>
+  <Actual>(
+    _: Actual,
+    ..._same: (<T>() => T extends Actual ? 1 : 2) extends <T>() => T extends Expected ? 1 : 2 ? [] : ['not the expected type']
+  ) => {};
+
+const dag = new DAG('typed', { params: z.object({ region: z.string().default('eu') }) });
+const orders = dag.task('orders', async () => [{ id: 1, at: new Date(0) }]);
+const one = dag.task('one', () => 1);
+
+// ---- outputs and inputs
+is<FunctionOperator<{ id: number; at: Date }[]>>()(orders);
+const total = dag.task('total', { inputs: { orders } }, ({ inputs, params }) => {
+  is<{ id: number; at: string }[]>()(inputs.orders); // as it arrives: after JSON
+  is<string>()(params.region);
+  return inputs.orders.length;
+});
+is<FunctionOperator<number>>()(total);
+dag.task('list', { inputs: { all: [one, one] } }, ({ inputs }) => is<number[]>()(inputs.all));
+dag.task('pair', { inputs: { both: [orders, one] as const } }, ({ inputs }) => is<[{ id: number; at: string }[], number]>()(inputs.both));
+dag.task('late', { inputs: { one }, triggerRule: 'all_done' }, ({ inputs }) => is<number | undefined>()(inputs.one));
+dag.task('strict', { inputs: { one }, triggerRule: 'all_success' }, ({ inputs }) => is<number>()(inputs.one));
+dag.task('output', { inputs: { one: one.output } }, ({ inputs }) => is<number>()(inputs.one));
+new FunctionOperator('fn', { run: ({ inputs }) => is<{ one: number }>()(inputs), inputs: { one }, dag }); // in any order
+new TaskGroup('g', { dag }).task('t', { inputs: { one } }, ({ inputs, params }) => `${inputs.one}${params.region}`);
+new BranchOperator('which', { dag, inputs: { one }, run: ({ inputs }) => (inputs.one > 1 ? ['a', 'b'] : null) });
+const bash = new BashOperator('bash', { dag, command: 'echo {{ ds }}', inputs: { one } });
+dag.task('last_line', { inputs: { bash } }, ({ inputs }) => is<string>()(inputs.bash));
+
+// @ts-expect-error the input is a list of orders, not a number
+dag.task('wrong', { inputs: { orders } }, ({ inputs }) => inputs.orders * 1);
+// @ts-expect-error there is no such input
+dag.task('wrong', { inputs: { orders } }, ({ inputs }) => inputs.order);
+// @ts-expect-error a Date arrives as text
+dag.task('wrong', { inputs: { orders } }, ({ inputs }) => inputs.orders[0]!.at.getTime());
+// @ts-expect-error the value may be missing under this rule
+dag.task('wrong', { inputs: { one }, triggerRule: 'one_failed' }, ({ inputs }) => inputs.one.toFixed());
+// @ts-expect-error the params have no such field
+dag.task('wrong', ({ params }) => params.regio);
+// @ts-expect-error an input is a task
+dag.task('wrong', { inputs: { x: 5 } }, () => 1);
+// @ts-expect-error a branch follows ids
+new BranchOperator('wrong', { dag, run: () => 5 });
+
+// ---- options
+// @ts-expect-error a misspelled option
+dag.task('wrong', { retrys: 1 }, () => 1);
+// @ts-expect-error '5m' is no ISO 8601 duration
+dag.task('wrong', { retryDelay: '5m' }, () => 1);
+dag.task('right', { retryDelay: ['PT5M', { minutes: 10 }, 1000], executionTimeout: { hours: 1 } }, () => 1);
+// @ts-expect-error neither a DAG nor a group
+new EmptyOperator('wrong', {});
+// @ts-expect-error no command
+new BashOperator('wrong', { dag });
+// @ts-expect-error not a trigger rule
+new EmptyOperator('wrong', { dag, triggerRule: 'all_good' });
+// @ts-expect-error a misspelled option of a DAG
+new DAG('wrong', { shedule: '@daily' });
+new DAG('json', { params: { type: 'object', properties: {} }, startDate: DateTime.utc(), schedule: { hours: 1 } }).task('t', ({ params }) =>
+  is<Record<string, unknown>>()(params),
+);
+
+// ---- classes of one's own
+class Post<Mapped extends string = never> extends BaseOperator<{ ok: boolean }, { url: string }, Mapped> {
+  static override readonly optionNames = ['url'];
+  execute(context: TaskContext) {
+    is<string>()(context.ds);
+    return { ok: this.options.url !== '' };
+  }
+}
+const post = new Post('post', { dag, url: 'https://example.org' });
+dag.task('posted', { inputs: { post } }, ({ inputs }) => is<boolean>()(inputs.post.ok));
+// @ts-expect-error the url is missing
+new Post('wrong', { dag });
+
+// ---- wiring
+is<EmptyOperator>()(orders.then(new EmptyOperator('next', { dag })));
+chain(orders, [one, total], post);
+crossDownstream([orders], [one]);
+orders.then([one, total]).then(post, { label: 'ok' });
+is<FunctionOperator<number>[]>()(post.after([one, total]));
+// @ts-expect-error a DAG cannot be wired
+orders.then(dag);
+// @ts-expect-error nor can text
+orders.then('one');
+// @ts-expect-error nor a function
+orders.then(() => {});
+
+// ---- tasks are not promises
+// @ts-expect-error TS1058: a task returned from an async function
+export const returned = async () => orders;
+export const awaited = async () => {
+  // @ts-expect-error TS1320: a task that is awaited
+  await orders; // eslint-disable-line @typescript-eslint/await-thenable -- typed lint refuses it as well
+};
+export const good = async () => ({ orders });
+export const ref = async (): Promise<Ref<number, never>> => one.output;
+
+// ---- what arrives after JSON
+is<{ a?: string; b: null; e: string[]; f: [string, 1] }>()(
+  null as unknown as Jsonify<{ a?: Date; b: null; c: () => void; readonly e: Date[]; f: [Date, 1]; [Symbol.iterator]: 1 }>,
+);
+is<{ a?: number }>()(null as unknown as Jsonify<{ a: number | undefined }>);
+is<{ [key: string]: string }>()(null as unknown as Jsonify<Record<string, Date>>);
+is<never>()(null as unknown as Jsonify<Map<string, number>>);
+is<never>()(null as unknown as Jsonify<bigint>);
+is<unknown>()(null);
+is<string | undefined>()(null as unknown as Jsonify<Date | undefined>);
+export const json = (value: Jsonify<JsonValue>): JsonValue => value;
+interface Tree {
+  at: Date;
+  children: Tree[];
+}
+is<string>()((null as unknown as Jsonify<Tree>).children[0]!.children[0]!.at);
