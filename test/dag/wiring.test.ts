@@ -1,16 +1,6 @@
 import fc from 'fast-check';
-import type {
-  FunctionOperator} from 'thence';
-import {
-  BaseOperator,
-  BashOperator,
-  chain,
-  crossDownstream,
-  DAG,
-  EmptyOperator,
-  TaskGroup,
-  type TaskContext,
-} from 'thence';
+import type { FunctionOperator } from 'thence';
+import { BaseOperator, BashOperator, chain, crossDownstream, DAG, EmptyOperator, TaskGroup, type TaskContext } from 'thence';
 import { compileDag } from '../../src/dag-spec/compiled-dag';
 import { setRenderedOptions } from '../../src/dag/base-operator';
 import { openRegistry, sealRegistry, takeMadeDags } from '../../src/dag/registry';

@@ -125,7 +125,7 @@ is<{ a?: number }>()(null as unknown as Jsonify<{ a: number | undefined }>);
 is<{ [key: string]: string }>()(null as unknown as Jsonify<Record<string, Date>>);
 is<never>()(null as unknown as Jsonify<Map<string, number>>);
 is<never>()(null as unknown as Jsonify<bigint>);
-is<unknown>()(null);
+is<{ x?: unknown }>()(null as unknown as Jsonify<{ x: unknown }>);
 is<string | undefined>()(null as unknown as Jsonify<Date | undefined>);
 export const json = (value: Jsonify<JsonValue>): JsonValue => value;
 interface Tree {
