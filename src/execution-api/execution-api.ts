@@ -50,3 +50,11 @@ export interface ExecutionApi {
   getConnection(attemptId: string, id: string): Promise<ConnectionInfo | null>;
 }
 export type ExecutionApiMethod = keyof ExecutionApi;
+
+/** The attempt that a call names has ended, or was never there: what it writes is refused. */
+export class AttemptGone extends Error {
+  override readonly name = 'AttemptGone';
+  constructor(attemptId: string | null, message = `attempt ${attemptId} has ended: what it still asks for is refused`) {
+    super(message);
+  }
+}

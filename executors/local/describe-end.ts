@@ -1,0 +1,47 @@
+/** What a process that ended before its attempt did means for the attempt, in a sentence for its owner. */
+import type { Outcome, RunTask } from '../../src/core/workload';
+import { TaskStopped, isMachinery } from '../../src/runner/stop';
+import type { StopReason } from '../../src/user-code/task-host-protocol';
+import { memoryMarker } from '../../src/user-code/task-host-protocol';
+
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** We had asked it to stop. */
+  readonly stopped: StopReason | null;
+  readonly task: RunTask;
+  readonly stderrTail: string;
+  readonly killGraceMs: number;
+}
+
+type End = Extract<Outcome, { kind: 'failed' | 'lost' }>;
+
+export function describeEnd({ code, signal, stopped, task, stderrTail, killGraceMs }: ProcessEnd): End {
+  if (stopped) return stoppedEnd(stopped, task.executionTimeoutMs, `It did not end within ${killGraceMs / 1000} s, so its process was killed.`);
+  const memory = new RegExp(`${memoryMarker}(.*)`).exec(stderrTail)?.[1];
+  if (memory !== undefined) return failed('oom', `The task used too much memory, ${memory} (\`resources.memoryMb\`): its process was killed.`);
+  if (/JavaScript heap out of memory|Reached heap limit/.test(stderrTail)) {
+    return failed('oom', 'The task ran out of JavaScript heap memory, which ended its process. Give it more with `resources: { memoryMb }`, or hold less at once.');
+  }
+  if (signal === 'SIGKILL') return failed('killed', "The task's process was killed with SIGKILL from outside (often by the system, when the machine is out of memory).");
+  if (signal !== null) return failed('killed', `The task's process was ended by ${signal}: a crash in native code, process.abort(), or a signal from outside.`);
+  return failed('killed', exitSentence(code));
+}
+
+/** The end of an attempt that we killed. */
+export function stoppedEnd(why: StopReason, executionTimeoutMs: number | null, how: string): End {
+  const { message } = new TaskStopped(why, executionTimeoutMs);
+  if (isMachinery(why)) return { kind: 'lost', message };
+  return failed(why === 'timeout' ? 'timeout' : 'killed', `${message} ${how}`.trim());
+}
+
+export const exitSentence = (code: number | null) =>
+  `The task ended its process with exit code ${code ?? 'unknown'}: something called process.exit(). Return from the task, or throw, instead.`;
+
+export function failed(reason: 'timeout' | 'oom' | 'killed', message: string): Extract<Outcome, { kind: 'failed' }> {
+  return { kind: 'failed', error: { name: 'Error', message, stack: null }, retryable: true, reason };
+}
+
+export function withoutMarker(stderr: string): string {
+  return stderr.replaceAll(new RegExp(`^${memoryMarker}.*\\n?`, 'gm'), '');
+}

@@ -1,0 +1,67 @@
+/** Executor `local`: each attempt in a process of a warm pool, one at a time, killable as a group. */
+import os from 'node:os';
+import path from 'node:path';
+import type { RunTask } from '../../src/core/workload';
+import { sweepGroups } from '../../src/user-code/process-groups';
+import type { CancelReason, Executor, ExecutorContext } from '../executor';
+import { ProcessPool } from './process-pool';
+
+export interface LocalExecutorOptions {
+  /** thence's home: `run/` in it names process groups that must not outlive us. */
+  readonly home: string;
+  /** Between asking an attempt to stop and killing it. */
+  readonly killGraceMs: number;
+  /** @default THENCE_PARALLELISM */
+  readonly maxProcesses?: number;
+  /** A process is replaced after that many attempts. @default 500 */
+  readonly attemptsPerProcess?: number;
+  /** An idle process goes after that time; two stay. @default 60 s */
+  readonly idleMs?: number;
+}
+
+export class LocalExecutor implements Executor {
+  readonly name = 'local';
+  private pool: ProcessPool | null = null;
+  private size = 0;
+
+  constructor(private readonly options: LocalExecutorOptions) {}
+
+  async start(context: ExecutorContext): Promise<void> {
+    const runDir = path.join(this.options.home, 'run');
+    sweepGroups(runDir);
+    this.size = Math.min(context.parallelism, this.options.maxProcesses ?? context.parallelism);
+    const host = os.hostname();
+    this.pool = new ProcessPool({
+      api: context.api,
+      logger: context.logger,
+      runDir,
+      killGraceMs: this.options.killGraceMs,
+      maxProcesses: this.size,
+      minProcesses: Math.min(2, this.size),
+      attemptsPerProcess: this.options.attemptsPerProcess ?? 500,
+      idleMs: this.options.idleMs ?? 60_000,
+      onStarted: (attemptId, pid) => context.onStarted(attemptId, { host, pid }),
+      onOutcome: (outcome) => context.onOutcome(outcome),
+    });
+  }
+
+  capacity(): number {
+    return Math.max(0, this.size - (this.pool?.runningCount ?? 0));
+  }
+
+  run(tasks: readonly RunTask[]): void {
+    for (const task of tasks) this.pool!.run(task);
+  }
+
+  cancel(attemptId: string, why: CancelReason): void {
+    this.pool?.cancel(attemptId, why);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.pool?.stop(graceMs);
+  }
+
+  stats() {
+    return { running: this.pool?.runningCount ?? 0, capacity: this.size, workers: this.pool?.processCount ?? 0 };
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The task threads of an executor host: Piscina, one attempt per thread, grown on demand, shrunk when idle.
+ *
+ * A stop goes: AbortSignal and onKill inside the thread → grace time → the thread is terminated (which runs no `finally`) → child
+ * processes of the attempt are killed. The outcome is said when the thread has ended, so that its slot is free when it looks free.
+ */
+import { Piscina } from 'piscina';
+import type { Worker } from 'node:worker_threads';
+import { compiledEntry } from '../../src/config/package-root';
+import type { AttemptOutcome, Outcome, RunTask } from '../../src/core/workload';
+import { answerApiRequest } from '../../src/execution-api/ipc';
+import type { ExecutionApi } from '../../src/execution-api/execution-api';
+import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
+import { errorInfo } from '../../src/runner/error-info';
+import { killGroup, killMarked, killOne } from '../../src/user-code/process-groups';
+import type { StopReason } from '../../src/user-code/task-host-protocol';
+import { lingerMs } from '../../src/user-code/task-host-protocol';
+import type { FromThread, LivingChild, ThreadHello, ToThread } from '../../src/user-code/task-thread-protocol';
+import { exitSentence, failed, stoppedEnd } from '../local/describe-end';
+
+export interface ThreadPoolOptions {
+  readonly api: ExecutionApi;
+  readonly runDir: string;
+  readonly killGraceMs: number;
+  readonly maxThreads: number;
+  /** V8 heap of one thread. */
+  readonly heapMb: number;
+  readonly idleMs: number;
+  onOutcome(outcome: AttemptOutcome): void;
+}
+
+interface Running {
+  readonly task: RunTask;
+  readonly abort: AbortController;
+  children: readonly LivingChild[];
+  stopped: StopReason | null;
+  timeout: NodeJS.Timeout | null;
+  grace: NodeJS.Timeout | null;
+  /** Its outcome has been said; only leftovers keep the thread. */
+  said: boolean;
+}
+
+interface Thread {
+  readonly port: ThreadHello['port'];
+  readonly ended: Promise<void>;
+}
+
+/** A thread that sits in a system call (execSync) ends only with it: then its child processes are killed first. */
+const stuckMs = 500;
+
+export class ThreadPool {
+  private readonly piscina: Piscina<RunTask, AttemptOutcome | null>;
+  private readonly threads = new Map<number, Thread>();
+  private readonly running = new Map<string, Running>();
+
+  constructor(private readonly options: ThreadPoolOptions) {
+    this.piscina = new Piscina<RunTask, AttemptOutcome | null>({
+      filename: compiledEntry('src/user-code/task-host-thread'),
+      name: 'run',
+      argv: [options.runDir],
+      minThreads: Math.min(2, options.maxThreads),
+      // Threads that only wait for leftovers to go hold no slot.
+      maxThreads: options.maxThreads * 2,
+      idleTimeout: options.idleMs,
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMb },
+      recordTiming: false,
+    });
+    this.piscina.on('message', (hello: ThreadHello) => this.welcome(hello));
+    this.piscina.on('error', () => {}); // an idle thread failed: it is replaced
+  }
+
+  run(task: RunTask): void {
+    const running: Running = { task, abort: new AbortController(), children: [], stopped: null, timeout: null, grace: null, said: false };
+    this.running.set(task.attemptId, running);
+    if (task.executionTimeoutMs !== null) running.timeout = setTimeout(() => this.cancel(task.attemptId, 'timeout'), task.executionTimeoutMs);
+    this.piscina.run(task, { signal: running.abort.signal }).then(
+      (outcome) => this.onReturn(running, outcome),
+      (error: unknown) => this.onThreadError(running, error),
+    );
+  }
+
+  cancel(attemptId: string, why: StopReason): void {
+    const running = this.running.get(attemptId);
+    if (!running || running.said || running.stopped) return;
+    running.stopped = why;
+    // Which thread it is in only the thread knows; the others ignore it.
+    for (const { port } of this.threads.values()) port.postMessage({ kind: 'cancel', attemptId, why } satisfies ToThread);
+    running.grace = setTimeout(() => void this.terminate(running), this.options.killGraceMs);
+  }
+
+  private welcome({ kind, threadId, port }: ThreadHello): void {
+    if (kind !== 'thence-thread') return;
+    const worker = this.piscina.threads.find((thread: Worker) => thread.threadId === threadId);
+    const ended = new Promise<void>((resolve) => {
+      if (!worker) return resolve();
+      worker.once('exit', () => {
+        this.threads.delete(threadId);
+        resolve();
+      });
+    });
+    this.threads.set(threadId, { port, ended });
+    port.on('message', (message: FromThread) => this.receive(port, message));
+  }
+
+  private receive(port: ThreadHello['port'], message: FromThread): void {
+    switch (message.kind) {
+      case 'api':
+        void answerApiRequest(this.options.api, message.request, (id) => this.running.get(id)?.said === false).then((reply) =>
+          port.postMessage({ kind: 'api', reply } satisfies ToThread),
+        );
+        return;
+      case 'children': {
+        const running = this.running.get(message.attemptId);
+        if (running) running.children = message.children;
+        return;
+      }
+      case 'outcome':
+        return this.onUnsettled(message.outcome);
+    }
+  }
+
+  private onReturn(running: Running, outcome: AttemptOutcome | null): void {
+    if (outcome) this.say(running, outcome);
+    clearTimeout(running.grace ?? undefined);
+    // null: said already, or its message is still on the way through the port.
+    if (running.said) this.running.delete(running.task.attemptId);
+  }
+
+  /** The outcome is known, and something is left over: the thread has a moment to get clean, or to write its last words. */
+  private onUnsettled(outcome: AttemptOutcome): void {
+    const running = this.running.get(outcome.attemptId);
+    if (!running) return;
+    this.say(running, outcome);
+    running.grace = setTimeout(() => {
+      this.running.delete(outcome.attemptId);
+      running.abort.abort();
+    }, lingerMs);
+  }
+
+  private onThreadError(running: Running, error: unknown): void {
+    if (running.said) return void this.running.delete(running.task.attemptId);
+    if (running.abort.signal.aborted) return; // our own doing: see terminate
+    this.end(running, describeThreadEnd(error));
+  }
+
+  private async terminate(running: Running): Promise<void> {
+    if (running.said) return;
+    let threadId = 0;
+    const note = (destroyed: { id: number }) => (threadId = destroyed.id);
+    this.piscina.once('workerDestroy', note);
+    running.abort.abort();
+    this.piscina.off('workerDestroy', note);
+
+    const ended = this.threads.get(threadId)?.ended ?? Promise.resolve();
+    this.killChildren(running);
+    const isStuck = await Promise.race([ended, new Promise<true>((resolve) => setTimeout(() => resolve(true), stuckMs))]);
+    if (isStuck) killMarked(running.task.attemptId);
+    await ended;
+    this.killChildren(running); // those whose message came last
+    const how = `It did not end within ${this.options.killGraceMs / 1000} s, so its thread was terminated.`;
+    this.end(running, stoppedEnd(running.stopped!, running.task.executionTimeoutMs, how));
+  }
+
+  private killChildren(running: Running): void {
+    for (const { pid, ownGroup } of running.children) {
+      if (ownGroup) killGroup(pid);
+      else killOne(pid);
+    }
+    running.children = [];
+  }
+
+  /** The end of an attempt whose thread could not say it. */
+  private end(running: Running, outcome: Outcome): void {
+    this.killChildren(running);
+    const message = outcome.kind === 'failed' ? outcome.error.message : outcome.kind === 'lost' ? outcome.message : null;
+    if (message !== null) {
+      const log = new AttemptLog(fileSink(running.task.logPath));
+      log.write('error', 'thence', message);
+      log.end();
+    }
+    this.say(running, { attemptId: running.task.attemptId, outcome, cpuMs: null, peakKb: null });
+    this.running.delete(running.task.attemptId);
+  }
+
+  private say(running: Running, outcome: AttemptOutcome): void {
+    if (running.said) return;
+    running.said = true;
+    clearTimeout(running.timeout ?? undefined);
+    clearTimeout(running.grace ?? undefined);
+    this.options.onOutcome(outcome);
+  }
+}
+
+function describeThreadEnd(error: unknown): Outcome {
+  const { name, message, stack } = errorInfo(error);
+  const exit = /^worker exited with code: (\d+)$/.exec(message);
+  if (exit) return failed('killed', exitSentence(Number(exit[1])));
+  if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return failed('oom', 'The task ran out of JavaScript heap memory, which ended its thread. Give it more with `resources: { memoryMb }`, or hold less at once.');
+  }
+  return { kind: 'failed', error: { name, message, stack }, retryable: true, reason: 'executed' };
+}

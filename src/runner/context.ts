@@ -1,0 +1,172 @@
+/** Builds the context of an attempt. Everything that costs a question to the engine is asked when it is read. */
+import { format } from 'node:util';
+import { DateTime } from 'luxon';
+import { ThenceError } from '../core/errors';
+import type { JsonObject } from '../core/json';
+import type { DataInterval, Instant } from '../core/time';
+import type { RunTask } from '../core/workload';
+import type { DagRunInfo, OperatorHost, TaskContext, TaskLog, XCom, XComPullOptions } from '../dag/context';
+import type { Graph } from '../dag/graph';
+import type { DagNode } from '../dag/node';
+import type { ExecutionApi, XComEntry } from '../execution-api/execution-api';
+import type { LogLevel } from '../logs/log-store';
+import { macros } from '../templates/macros';
+import type { AttemptLog } from './attempt-log';
+import { toJsonText } from './json-value';
+
+export interface ContextParts {
+  readonly workload: RunTask;
+  readonly dag: Graph;
+  readonly task: DagNode;
+  readonly params: Record<string, unknown>;
+  readonly inputs: Record<string, unknown>;
+  readonly api: ExecutionApi;
+  readonly log: AttemptLog;
+  readonly signal: AbortSignal;
+  readonly host: OperatorHost;
+}
+
+export function makeContext(parts: ContextParts): TaskContext {
+  const { workload, api, log } = parts;
+  const { run, attemptId } = workload;
+  const dagRun = makeDagRun(run);
+  const startDate = utc(Date.now());
+  let previous: Promise<DataInterval | null> | undefined;
+  const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
+
+  return {
+    dag: parts.dag,
+    task: parts.task,
+    ti: {
+      dagId: run.dagId,
+      taskId: workload.taskId,
+      runId: run.runId,
+      mapIndex: workload.mapIndex,
+      tryNumber: workload.tryNumber,
+      maxTries: workload.maxTries,
+      startDate,
+    },
+    dagRun,
+    runId: run.runId,
+    runType: run.runType,
+    get logicalDate() {
+      return dagRun.logicalDate ?? missing('logicalDate', 'logical date', run.runId);
+    },
+    get dataIntervalStart() {
+      return dagRun.dataIntervalStart ?? missing('dataIntervalStart', 'data interval', run.runId);
+    },
+    get dataIntervalEnd() {
+      return dagRun.dataIntervalEnd ?? missing('dataIntervalEnd', 'data interval', run.runId);
+    },
+    get ds() {
+      return (dagRun.logicalDate ?? missing('ds', 'logical date', run.runId)).toFormat('yyyy-MM-dd');
+    },
+    get dsNodash() {
+      return (dagRun.logicalDate ?? missing('dsNodash', 'logical date', run.runId)).toFormat('yyyyMMdd');
+    },
+    get ts() {
+      return (dagRun.logicalDate ?? missing('ts', 'logical date', run.runId)).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
+    },
+    get tsNodash() {
+      return (dagRun.logicalDate ?? missing('tsNodash', 'logical date', run.runId)).toFormat("yyyyMMdd'T'HHmmss");
+    },
+    get prevDataIntervalStartSuccess() {
+      return previousSuccess().then((interval) => utcOrNull(interval?.start ?? null));
+    },
+    get prevDataIntervalEndSuccess() {
+      return previousSuccess().then((interval) => utcOrNull(interval?.end ?? null));
+    },
+    params: parts.params,
+    conf: run.conf,
+    inputs: parts.inputs,
+    tryNumber: workload.tryNumber,
+    mapIndex: workload.mapIndex,
+    attemptId,
+    log: makeTaskLog(log),
+    signal: parts.signal,
+    xcom: makeXCom(workload, api),
+    variables: {
+      async get(key: string, ...fallback: unknown[]): Promise<string> {
+        const value = await api.getVariable(attemptId, key);
+        if (value !== null) return value;
+        if (fallback.length > 0) return fallback[0] as string;
+        throw new ThenceError('NOT_FOUND', `there is no variable "${key}"; set THENCE_VAR_${key.toUpperCase()} for the scheduler, or give variables.get a fallback`);
+      },
+    },
+    connections: {
+      async get(id: string) {
+        const connection = await api.getConnection(attemptId, id);
+        if (!connection) throw new ThenceError('NOT_FOUND', `there is no connection "${id}"; set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`);
+        log.hide(connection.password);
+        return connection;
+      },
+    },
+    macros,
+    '~host': parts.host,
+  };
+}
+
+/** The values of `entries` by task: one value where the task has one instance, else a list in the order of the map index. */
+export function valueOf(entries: readonly XComEntry[], taskId: string, asList: boolean): unknown {
+  const found = entries.filter((entry) => entry.taskId === taskId).toSorted((a, b) => a.mapIndex - b.mapIndex);
+  if (!asList && (found.length === 0 || found[0]!.mapIndex === -1)) return found[0] && (JSON.parse(found[0].value) as unknown);
+  return found.map((entry) => JSON.parse(entry.value) as unknown);
+}
+
+function makeXCom(workload: RunTask, api: ExecutionApi): XCom {
+  const { attemptId, taskId: own, mapIndex } = workload;
+  return {
+    async push(key, value) {
+      const text = toJsonText(value, `The XCom "${key}" of task "${own}"`, workload.maxXcomBytes);
+      await api.pushXCom(attemptId, key, text ?? 'null');
+    },
+    async pull(taskIds, options: XComPullOptions = {}) {
+      const wanted = taskIds ?? own;
+      const ids = typeof wanted === 'string' ? [wanted] : wanted;
+      const indexes = options.mapIndexes ?? (taskIds == null && mapIndex >= 0 ? mapIndex : undefined);
+      const entries = await api.pullXComs(attemptId, {
+        taskIds: ids,
+        key: options.key ?? 'return_value',
+        ...(indexes !== undefined && { mapIndexes: typeof indexes === 'number' ? [indexes] : indexes }),
+        ...(options.runId !== undefined && { runId: options.runId }),
+      });
+      const pick = (id: string) => {
+        const value = valueOf(entries, id, Array.isArray(indexes));
+        return typeof indexes === 'number' && Array.isArray(value) && entries.every((entry) => entry.mapIndex >= 0) ? (value as unknown[])[0] : value;
+      };
+      return typeof wanted === 'string' ? pick(wanted) : wanted.map(pick);
+    },
+  };
+}
+
+function makeTaskLog(log: AttemptLog): TaskLog {
+  const at =
+    (level: LogLevel) =>
+    (...values: unknown[]) =>
+      log.write(level, 'task', format(...values));
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+function makeDagRun(run: RunTask['run']): DagRunInfo {
+  return {
+    dagId: run.dagId,
+    runId: run.runId,
+    runType: run.runType,
+    logicalDate: utcOrNull(run.logicalDate),
+    dataIntervalStart: utcOrNull(run.dataIntervalStart),
+    dataIntervalEnd: utcOrNull(run.dataIntervalEnd),
+    runAfter: utc(run.runAfter),
+    startDate: utcOrNull(run.startDate),
+    conf: run.conf satisfies JsonObject,
+  };
+}
+
+const utc = (at: Instant) => DateTime.fromMillis(at, { zone: 'utc' }) as DateTime<true>;
+const utcOrNull = (at: Instant | null) => (at === null ? null : utc(at));
+
+function missing(name: string, what: string, runId: string): never {
+  throw new ThenceError(
+    'INVALID_VALUE',
+    `\`${name}\` was read in run "${runId}", which has no ${what}: it was triggered without one. Use \`dagRun.logicalDate\`, which is null then, or trigger the run with a logical date`,
+  );
+}

@@ -1,0 +1,34 @@
+/** What user code threw, taken apart once: any value, text that Postgres accepts, bounded. */
+import { inspect } from 'node:util';
+import type { ErrorInfo } from '../core/workload';
+
+const maxLength = 64 * 1024;
+
+export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
+  if (!(thrown instanceof Error) && !looksLikeError(thrown)) {
+    return { name: 'Error', message: storable(`thrown value: ${typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 3 })}`), stack: null };
+  }
+  const stack = typeof thrown.stack === 'string' ? withCause(thrown.stack, thrown.cause, depth) : null;
+  return { name: storable(String(thrown.name)), message: storable(String(thrown.message)), stack: stack === null ? null : storable(stack) };
+}
+
+/** As one text, for a log. */
+export function errorText(info: ErrorInfo): string {
+  return info.stack ?? `${info.name}: ${info.message}`;
+}
+
+/** Without NUL and lone surrogates, which Postgres refuses in text and jsonb. */
+export function storable(text: string): string {
+  const cut = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  return cut.replaceAll('\u0000', '\\0').replaceAll(/\p{Surrogate}/gu, '\ufffd');
+}
+
+/** An error of another realm (a vm context, another copy of a library) is no `instanceof Error`. */
+function looksLikeError(thrown: unknown): thrown is Error {
+  return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
+}
+
+function withCause(stack: string, cause: unknown, depth: number): string {
+  if (cause === undefined || cause === null || depth >= 5) return stack;
+  return `${stack}\ncaused by: ${errorText(errorInfo(cause, depth + 1))}`;
+}
