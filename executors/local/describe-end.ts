@@ -17,14 +17,27 @@ export interface ProcessEnd {
 type End = Extract<Outcome, { kind: 'failed' | 'lost' }>;
 
 export function describeEnd({ code, signal, stopped, task, stderrTail, killGraceMs }: ProcessEnd): End {
-  if (stopped) return stoppedEnd(stopped, task.executionTimeoutMs, `It did not end within ${killGraceMs / 1000} s, so its process was killed.`);
+  if (stopped)
+    return stoppedEnd(stopped, task.executionTimeoutMs, `It did not end within ${killGraceMs / 1000} s, so its process was killed.`);
   const memory = new RegExp(`${memoryMarker}(.*)`).exec(stderrTail)?.[1];
-  if (memory !== undefined) return failed('oom', `The task used too much memory, ${memory} (\`resources.memoryMb\`): its process was killed.`);
+  if (memory !== undefined)
+    return failed('oom', `The task used too much memory, ${memory} (\`resources.memoryMb\`): its process was killed.`);
   if (/JavaScript heap out of memory|Reached heap limit/.test(stderrTail)) {
-    return failed('oom', 'The task ran out of JavaScript heap memory, which ended its process. Give it more with `resources: { memoryMb }`, or hold less at once.');
+    return failed(
+      'oom',
+      'The task ran out of JavaScript heap memory, which ended its process. Give it more with `resources: { memoryMb }`, or hold less at once.',
+    );
   }
-  if (signal === 'SIGKILL') return failed('killed', "The task's process was killed with SIGKILL from outside (often by the system, when the machine is out of memory).");
-  if (signal !== null) return failed('killed', `The task's process was ended by ${signal}: a crash in native code, process.abort(), or a signal from outside.`);
+  if (signal === 'SIGKILL')
+    return failed(
+      'killed',
+      "The task's process was killed with SIGKILL from outside (often by the system, when the machine is out of memory).",
+    );
+  if (signal !== null)
+    return failed(
+      'killed',
+      `The task's process was ended by ${signal}: a crash in native code, process.abort(), or a signal from outside.`,
+    );
   return failed('killed', exitSentence(code));
 }
 

@@ -70,7 +70,12 @@ export class ProcessPool {
     if (at >= 0) this.waiting.splice(at, 1);
     if (process) void process.end();
     const end = stoppedEnd(why, null, 'It had not begun.');
-    this.finish({ attemptId, outcome: isMachinery(why) && end.kind === 'lost' ? { kind: 'not-started', message: end.message } : end, cpuMs: null, peakKb: null });
+    this.finish({
+      attemptId,
+      outcome: isMachinery(why) && end.kind === 'lost' ? { kind: 'not-started', message: end.message } : end,
+      cpuMs: null,
+      peakKb: null,
+    });
   }
 
   /** Waits for what runs, stops the rest, ends all processes. */
@@ -145,7 +150,9 @@ export class ProcessPool {
     if (Date.now() - process.idleSince > 5_000) return; // it had been there for a while
     this.startFailures += 1;
     const waitMs = Math.min(30_000, 250 * 2 ** this.startFailures);
-    this.options.logger.error(`a task process ended while it was starting; the next is started in ${waitMs / 1000} s. ${process.stderrTail.trim()}`);
+    this.options.logger.error(
+      `a task process ended while it was starting; the next is started in ${waitMs / 1000} s. ${process.stderrTail.trim()}`,
+    );
     this.retryStart ??= setTimeout(() => {
       this.retryStart = null;
       this.grow();

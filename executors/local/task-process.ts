@@ -10,7 +10,7 @@ import type { AttemptOutcome, RunTask } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
-import { hostEnvironment } from '../../src/user-code/host-environment';
+import { userEnvironment } from '../../src/user-code/user-environment';
 import { killGroup, killMarked, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
 import { lingerMs } from '../../src/user-code/task-host-protocol';
@@ -59,7 +59,7 @@ export class TaskProcess {
     this.child = fork(compiledEntry('src/user-code/task-host-main'), [runDir, memoryMb === null ? '' : String(memoryMb)], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: hostEnvironment(),
+      env: userEnvironment(),
       execArgv: memoryMb === null ? [] : [`--max-old-space-size=${memoryMb}`],
     });
     this.child.on('message', (message: FromHost) => this.receive(message));
@@ -130,7 +130,9 @@ export class TaskProcess {
         setTimeout(() => void this.end(), lingerMs).unref();
         return;
       case 'api':
-        void answerApiRequest(this.options.api, message.request, (id) => id === this.attemptId).then((reply) => this.send({ kind: 'api', reply }));
+        void answerApiRequest(this.options.api, message.request, (id) => id === this.attemptId).then((reply) =>
+          this.send({ kind: 'api', reply }),
+        );
         return;
     }
   }
@@ -170,7 +172,14 @@ export class TaskProcess {
     const { running } = this;
     if (running) {
       killMarked(running.task.attemptId);
-      const outcome = describeEnd({ code, signal, stopped: running.stopped, task: running.task, stderrTail: this.stderrTail, killGraceMs: this.options.killGraceMs });
+      const outcome = describeEnd({
+        code,
+        signal,
+        stopped: running.stopped,
+        task: running.task,
+        stderrTail: this.stderrTail,
+        killGraceMs: this.options.killGraceMs,
+      });
       running.log.write('error', 'thence', outcome.kind === 'failed' ? outcome.error.message : outcome.message);
       this.finish({ attemptId: running.task.attemptId, outcome, cpuMs: null, peakKb: null });
     }

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { compiledEntry } from '../../src/config/package-root';
 import type { RunTask } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
-import { hostEnvironment } from '../../src/user-code/host-environment';
+import { userEnvironment } from '../../src/user-code/user-environment';
 import { killGroup, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
 import { memoryMarker } from '../../src/user-code/task-host-protocol';
@@ -100,7 +100,11 @@ export class ThreadExecutor implements Executor {
 
   stats() {
     const running = this.inThreads.size + this.inProcesses.size;
-    return { running, capacity: this.settings.maxThreads, workers: (this.host ? this.settings.maxThreads : 0) + (this.alone?.processCount ?? 0) };
+    return {
+      running,
+      capacity: this.settings.maxThreads,
+      workers: (this.host ? this.settings.maxThreads : 0) + (this.alone?.processCount ?? 0),
+    };
   }
 
   private startHost(): void {
@@ -108,7 +112,7 @@ export class ThreadExecutor implements Executor {
     const host = fork(compiledEntry('executors/thread/host-main'), [JSON.stringify(this.settings)], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: hostEnvironment(),
+      env: userEnvironment(),
       execArgv: [],
     });
     this.host = host;
@@ -137,7 +141,9 @@ export class ThreadExecutor implements Executor {
       case 'outcome':
         return this.say(message.outcome.attemptId, message.outcome.outcome);
       case 'api':
-        void answerApiRequest(this.context.api, message.request, (id) => this.inThreads.has(id)).then((reply) => this.send({ kind: 'api', reply }));
+        void answerApiRequest(this.context.api, message.request, (id) => this.inThreads.has(id)).then((reply) =>
+          this.send({ kind: 'api', reply }),
+        );
         return;
       case 'left':
         return;
@@ -162,7 +168,12 @@ export class ThreadExecutor implements Executor {
   private describeHostEnd(code: number | null, signal: NodeJS.Signals | null): string {
     if (this.stopping) return 'thence is shutting down, and the attempt did not end in time.';
     const memory = new RegExp(`${memoryMarker}(.*)`).exec(this.stderrTail)?.[1];
-    const how = memory !== undefined ? `used too much memory, ${memory}` : signal !== null ? `was ended by ${signal}` : `ended with exit code ${code}`;
+    const how =
+      memory !== undefined
+        ? `used too much memory, ${memory}`
+        : signal !== null
+          ? `was ended by ${signal}`
+          : `ended with exit code ${code}`;
     return (
       `The executor host, in whose threads this and other attempts ran, ${how}. Which attempt did it cannot be told, so all are lost. ` +
       "A task that crashes natively, or needs much memory, is better off in a process of its own: `isolation: 'fresh'` or `resources: { memoryMb }`."

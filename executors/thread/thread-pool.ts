@@ -72,7 +72,8 @@ export class ThreadPool {
   run(task: RunTask): void {
     const running: Running = { task, abort: new AbortController(), children: [], stopped: null, timeout: null, grace: null, said: false };
     this.running.set(task.attemptId, running);
-    if (task.executionTimeoutMs !== null) running.timeout = setTimeout(() => this.cancel(task.attemptId, 'timeout'), task.executionTimeoutMs);
+    if (task.executionTimeoutMs !== null)
+      running.timeout = setTimeout(() => this.cancel(task.attemptId, 'timeout'), task.executionTimeoutMs);
     this.piscina.run(task, { signal: running.abort.signal }).then(
       (outcome) => this.onReturn(running, outcome),
       (error: unknown) => this.onThreadError(running, error),
@@ -196,7 +197,10 @@ function describeThreadEnd(error: unknown): Outcome {
   const exit = /^worker exited with code: (\d+)$/.exec(message);
   if (exit) return failed('killed', exitSentence(Number(exit[1])));
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return failed('oom', 'The task ran out of JavaScript heap memory, which ended its thread. Give it more with `resources: { memoryMb }`, or hold less at once.');
+    return failed(
+      'oom',
+      'The task ran out of JavaScript heap memory, which ended its thread. Give it more with `resources: { memoryMb }`, or hold less at once.',
+    );
   }
   return { kind: 'failed', error: { name, message, stack }, retryable: true, reason: 'executed' };
 }

@@ -22,7 +22,15 @@ export interface ApiClient {
   receive(reply: ApiReply): void;
 }
 
-const methods: readonly ExecutionApiMethod[] = ['getBundle', 'pullXComs', 'pushXCom', 'setRendered', 'previousSuccess', 'getVariable', 'getConnection'];
+const methods: readonly ExecutionApiMethod[] = [
+  'getBundle',
+  'pullXComs',
+  'pushXCom',
+  'setRendered',
+  'previousSuccess',
+  'getVariable',
+  'getConnection',
+];
 
 /** `send` may be called at any time; replies come back through `receive` in any order. */
 export function createApiClient(send: (request: ApiRequest) => void): ApiClient {

@@ -4,11 +4,15 @@ import type { DagNode } from '../dag/node';
 
 /** @returns the chosen ids, of tasks and groups. @throws when one of them does not directly follow the branch */
 export function branchChoice(task: DagNode, returned: unknown): readonly string[] {
-  const chosen: unknown[] = returned === null || returned === undefined ? [] : Array.isArray(returned) ? (returned as unknown[]) : [returned];
+  const chosen: unknown[] =
+    returned === null || returned === undefined ? [] : Array.isArray(returned) ? (returned as unknown[]) : [returned];
   const followers = followersOf(task);
   for (const id of chosen) {
     if (typeof id === 'string' && followers.has(id)) continue;
-    const allowed = followers.size === 0 ? 'nothing follows it' : `allowed are ${[...followers].map((name) => `"${name}"`).join(', ')}, a list of them, or null for none`;
+    const allowed =
+      followers.size === 0
+        ? 'nothing follows it'
+        : `allowed are ${[...followers].map((name) => `"${name}"`).join(', ')}, a list of them, or null for none`;
     const given = typeof id === 'string' ? `"${id}"` : `a value of type ${typeof id}`;
     throw new ThenceError('INVALID_VALUE', `branch "${task.id}" chose ${given}, which does not directly follow it; ${allowed}`);
   }

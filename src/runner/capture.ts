@@ -8,7 +8,14 @@ import type { LogLevel } from '../logs/log-store';
 import type { AttemptScope } from './attempt-scope';
 import { attemptScope } from './attempt-scope';
 
-const levels: Readonly<Record<string, LogLevel>> = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error: 'error', trace: 'debug' };
+const levels: Readonly<Record<string, LogLevel>> = {
+  debug: 'debug',
+  log: 'info',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+  trace: 'debug',
+};
 
 /** @returns puts everything back as it was. */
 export function installCapture(current: () => AttemptScope | null): () => void {
@@ -52,16 +59,20 @@ function captureConsole(find: Find): () => void {
 
 function captureStream(name: 'stdout' | 'stderr', find: Find): () => void {
   const stream = process[name];
-  const write = stream.write;
+  const before = Object.getOwnPropertyDescriptor(stream, 'write');
+  const write = stream.write.bind(stream);
   stream.write = function capture(chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean {
     const scope = find();
     const done = typeof encoding === 'function' ? encoding : callback;
-    if (!scope) return write.call(stream, chunk, encoding as BufferEncoding, callback as () => void);
+    if (!scope) return write(chunk, encoding as BufferEncoding, callback as () => void);
     scope.log.writeRaw(name, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8'));
-    if (typeof done === 'function') process.nextTick(done as () => void);
+    if (typeof done === 'function') process.nextTick(done);
     return true;
   };
-  return () => (stream.write = write);
+  return () => {
+    if (before) Object.defineProperty(stream, 'write', before);
+    else Reflect.deleteProperty(stream, 'write');
+  };
 }
 
 function captureUncaught(find: Find): () => void {

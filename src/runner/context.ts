@@ -90,13 +90,20 @@ export function makeContext(parts: ContextParts): TaskContext {
         const value = await api.getVariable(attemptId, key);
         if (value !== null) return value;
         if (fallback.length > 0) return fallback[0] as string;
-        throw new ThenceError('NOT_FOUND', `there is no variable "${key}"; set THENCE_VAR_${key.toUpperCase()} for the scheduler, or give variables.get a fallback`);
+        throw new ThenceError(
+          'NOT_FOUND',
+          `there is no variable "${key}"; set THENCE_VAR_${key.toUpperCase()} for the scheduler, or give variables.get a fallback`,
+        );
       },
     },
     connections: {
       async get(id: string) {
         const connection = await api.getConnection(attemptId, id);
-        if (!connection) throw new ThenceError('NOT_FOUND', `there is no connection "${id}"; set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`);
+        if (!connection)
+          throw new ThenceError(
+            'NOT_FOUND',
+            `there is no connection "${id}"; set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`,
+          );
         log.hide(connection.password);
         return connection;
       },
@@ -123,7 +130,7 @@ function makeXCom(workload: RunTask, api: ExecutionApi): XCom {
     async pull(taskIds, options: XComPullOptions = {}) {
       const wanted = taskIds ?? own;
       const ids = typeof wanted === 'string' ? [wanted] : wanted;
-      const indexes = options.mapIndexes ?? (taskIds == null && mapIndex >= 0 ? mapIndex : undefined);
+      const indexes = options.mapIndexes ?? ((taskIds ?? null) === null && mapIndex >= 0 ? mapIndex : undefined);
       const entries = await api.pullXComs(attemptId, {
         taskIds: ids,
         key: options.key ?? 'return_value',
@@ -132,7 +139,9 @@ function makeXCom(workload: RunTask, api: ExecutionApi): XCom {
       });
       const pick = (id: string) => {
         const value = valueOf(entries, id, Array.isArray(indexes));
-        return typeof indexes === 'number' && Array.isArray(value) && entries.every((entry) => entry.mapIndex >= 0) ? (value as unknown[])[0] : value;
+        return typeof indexes === 'number' && Array.isArray(value) && entries.every((entry) => entry.mapIndex >= 0)
+          ? (value as unknown[])[0]
+          : value;
       };
       return typeof wanted === 'string' ? pick(wanted) : wanted.map(pick);
     },

@@ -6,7 +6,11 @@ const maxLength = 64 * 1024;
 
 export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
   if (!(thrown instanceof Error) && !looksLikeError(thrown)) {
-    return { name: 'Error', message: storable(`thrown value: ${typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 3 })}`), stack: null };
+    return {
+      name: 'Error',
+      message: storable(`thrown value: ${typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 3 })}`),
+      stack: null,
+    };
   }
   const stack = typeof thrown.stack === 'string' ? withCause(thrown.stack, thrown.cause, depth) : null;
   return { name: storable(String(thrown.name)), message: storable(String(thrown.message)), stack: stack === null ? null : storable(stack) };

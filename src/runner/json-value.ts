@@ -63,9 +63,13 @@ function findFlawInObject(value: object, path: string, parents: readonly object[
     return replaced === value ? null : findFlaw(replaced, path, around);
   }
   if (value instanceof Map || value instanceof Set) {
-    return { path, what: `a ${value.constructor.name}, which JSON would turn into {}; use ${value instanceof Map ? 'Object.fromEntries(…)' : '[...set]'}` };
+    return {
+      path,
+      what: `a ${value.constructor.name}, which JSON would turn into {}; use ${value instanceof Map ? 'Object.fromEntries(…)' : '[...set]'}`,
+    };
   }
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return { path, what: 'binary data; use Buffer.from(…).toString("base64")' };
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
+    return { path, what: 'binary data; use Buffer.from(…).toString("base64")' };
   if (value instanceof Error) return { path, what: 'an Error, which JSON would turn into {}' };
   if (value instanceof Promise) return { path, what: 'a promise; await it' };
   if (Array.isArray(value)) {
@@ -78,7 +82,11 @@ function findFlawInObject(value: object, path: string, parents: readonly object[
     return null;
   }
   for (const [key, inner] of Object.entries(value)) {
-    const flaw = findFlaw(inner, /^[A-Za-z_$][\w$]*$/.test(key) ? (path === '' ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`, around);
+    const flaw = findFlaw(
+      inner,
+      /^[A-Za-z_$][\w$]*$/.test(key) ? (path === '' ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`,
+      around,
+    );
     if (flaw) return flaw;
   }
   return null;

@@ -22,7 +22,10 @@ export async function parseParams(dagId: string, schema: object | undefined, con
   if (schema === undefined) return { ...conf };
   const { value, problems } = '~standard' in schema ? await byStandardSchema(schema as Standard, conf) : byJsonSchema(schema, conf);
   if (problems.length === 0) return value as Record<string, unknown>;
-  throw new ThenceError('INVALID_VALUE', `the params of DAG "${dagId}" are not valid: ${problems.join('; ')}. Given (conf of the run): ${JSON.stringify(conf)}`);
+  throw new ThenceError(
+    'INVALID_VALUE',
+    `the params of DAG "${dagId}" are not valid: ${problems.join('; ')}. Given (conf of the run): ${JSON.stringify(conf)}`,
+  );
 }
 
 interface Parsed {
@@ -49,5 +52,10 @@ function byJsonSchema(schema: object, conf: JsonObject): Parsed {
   }
   const value = structuredClone(conf) as Record<string, unknown>;
   if (validate(value)) return { value, problems: [] };
-  return { value: null, problems: (validate.errors ?? []).map((error) => `${error.instancePath.slice(1).replaceAll('/', '.') || 'params'} ${error.message ?? 'is not valid'}`) };
+  return {
+    value: null,
+    problems: (validate.errors ?? []).map(
+      (error) => `${error.instancePath.slice(1).replaceAll('/', '.') || 'params'} ${error.message ?? 'is not valid'}`,
+    ),
+  };
 }

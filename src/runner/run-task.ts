@@ -19,7 +19,8 @@ import { errorInfo, errorText } from './error-info';
 import { toJsonText } from './json-value';
 import { parseParams } from './params';
 import { renderOptions } from './render-options';
-import { TaskStopped, isMachinery } from './stop';
+import { isMachinery } from './stop';
+import type { TaskStopped } from './stop';
 
 export type AnyTask = BaseOperator<unknown, object, string>;
 
@@ -81,7 +82,13 @@ async function findTask(workload: RunTask, deps: RunnerDeps): Promise<Found> {
   );
 }
 
-const list = (ids: readonly string[]) => (ids.length === 0 ? '(none)' : ids.slice(0, 20).map((id) => `"${id}"`).join(', ') + (ids.length > 20 ? ' …' : ''));
+const list = (ids: readonly string[]) =>
+  ids.length === 0
+    ? '(none)'
+    : ids
+        .slice(0, 20)
+        .map((id) => `"${id}"`)
+        .join(', ') + (ids.length > 20 ? ' …' : '');
 
 async function prepare(workload: RunTask, { dag, task, files }: Found, deps: RunnerDeps): Promise<TaskContext> {
   const { api, log, signal, host } = deps;
@@ -101,14 +108,21 @@ async function pullInputs(workload: RunTask, api: ExecutionApi): Promise<Record<
   if (wanted.length === 0) return {};
   const taskIds = [...new Set(wanted.flatMap(([, ids]) => ids))];
   const entries = await api.pullXComs(workload.attemptId, { taskIds, key: 'return_value' });
-  return Object.fromEntries(wanted.map(([name, ids]) => [name, typeof ids === 'string' ? valueOf(entries, ids, false) : ids.map((id) => valueOf(entries, id, false))]));
+  return Object.fromEntries(
+    wanted.map(([name, ids]) => [
+      name,
+      typeof ids === 'string' ? valueOf(entries, ids, false) : ids.map((id) => valueOf(entries, id, false)),
+    ]),
+  );
 }
 
 async function execute(task: AnyTask, context: TaskContext, { signal, log }: RunnerDeps): Promise<unknown> {
   let killing: Promise<void> | null = null;
   const kill = () => {
     log.write('warn', 'thence', (signal.reason as Error).message);
-    killing = (async () => task.onKill())().catch((error: unknown) => log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`));
+    killing = (async () => task.onKill())().catch((error: unknown) =>
+      log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`),
+    );
   };
   if (signal.aborted) throw signal.reason;
   signal.addEventListener('abort', kill, { once: true });
@@ -116,7 +130,7 @@ async function execute(task: AnyTask, context: TaskContext, { signal, log }: Run
     return await task.execute(context);
   } finally {
     signal.removeEventListener('abort', kill);
-    await killing;
+    await (killing as Promise<void> | null);
   }
 }
 

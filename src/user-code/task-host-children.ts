@@ -15,11 +15,15 @@ interface SpawnOptions {
   stdio?: unknown;
 }
 interface Spawns {
-  spawn(this: ChildProcess, options: SpawnOptions): number;
+  spawn: (this: ChildProcess, options: SpawnOptions) => number;
 }
 
 /** @param onChange told after each start and end of a child, with the attempt's living children. */
-export function trackChildren(runDir: string, current: () => AttemptScope | null, onChange: (scope: AttemptScope) => void = () => {}): () => void {
+export function trackChildren(
+  runDir: string,
+  current: () => AttemptScope | null,
+  onChange: (scope: AttemptScope) => void = () => {},
+): () => void {
   const prototype = ChildProcess.prototype as unknown as Spawns;
   const original = prototype.spawn;
   prototype.spawn = function spawn(options) {
@@ -77,7 +81,10 @@ function pipeInstead(options: SpawnOptions): ('stdout' | 'stderr')[] {
   if (!Array.isArray(stdio)) return [];
   const changed: ('stdout' | 'stderr')[] = [];
   const streams = [undefined, process.stdout, process.stderr] as const;
-  for (const [fd, name] of [[1, 'stdout'], [2, 'stderr']] as const) {
+  for (const [fd, name] of [
+    [1, 'stdout'],
+    [2, 'stderr'],
+  ] as const) {
     const way: unknown = stdio[fd];
     if (way === 'inherit' || way === 1 || way === 2 || way === streams[1] || way === streams[2]) {
       stdio[fd] = 'pipe';

@@ -21,7 +21,8 @@ export function startMeter(): () => Figures {
   return () => {
     const own = process.cpuUsage(ownBefore);
     const children = childrenMs();
-    const cpuMs = Math.round((own.user + own.system) / 1000) + (children === null || childrenBefore === null ? 0 : children - childrenBefore);
+    const cpuMs =
+      Math.round((own.user + own.system) / 1000) + (children === null || childrenBefore === null ? 0 : children - childrenBefore);
     return { cpuMs, peakKb: peakKb() };
   };
 }

@@ -17,7 +17,8 @@ const host = new TaskHost({
   api: client.api,
   runDir: process.argv[2]!,
   ownProcess: false,
-  onChildren: ({ attemptId, children }) => send({ kind: 'children', attemptId, children: [...children].map(([pid, { ownGroup }]) => ({ pid, ownGroup })) }),
+  onChildren: ({ attemptId, children }) =>
+    send({ kind: 'children', attemptId, children: [...children].map(([pid, { ownGroup }]) => ({ pid, ownGroup })) }),
 });
 
 port.on('message', (message: ToThread) => {

@@ -17,7 +17,12 @@ interface WatchdogData {
 export function startWatchdog(runDir: string, memoryMb: number | null): void {
   const data: WatchdogData = { parent: process.ppid, runDir, memoryMb };
   const limits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
-  new Worker(path.join(__dirname, 'task-host-watchdog.js'), { workerData: data, resourceLimits: limits, execArgv: [], argv: ['watchdog'] }).unref();
+  new Worker(path.join(__dirname, 'task-host-watchdog.js'), {
+    workerData: data,
+    resourceLimits: limits,
+    execArgv: [],
+    argv: ['watchdog'],
+  }).unref();
 }
 
 /** Kills the groups that this process's attempts started, and its own. */

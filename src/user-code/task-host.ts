@@ -82,7 +82,12 @@ export class TaskHost {
       if (this.isSettled()) return true;
     }
     const what = this.leftovers();
-    if (what.length > 0) this.scope?.log.write('warn', 'thence', `The task left something running (${what.join(', ')}): await it, clear it or close it. Its host is not used again.`);
+    if (what.length > 0)
+      this.scope?.log.write(
+        'warn',
+        'thence',
+        `The task left something running (${what.join(', ')}): await it, clear it or close it. Its host is not used again.`,
+      );
     return false;
   }
 
@@ -126,7 +131,13 @@ export class TaskHost {
         resolve(signal.aborted ? stoppedOutcome(signal.reason as TaskStopped, null, log) : failedOutcome(error, log, true));
       };
     });
-    const ran = runTask(task, { api: this.options.api, load: (workload) => this.load(workload), log, signal, host: this.operatorHost(scope) });
+    const ran = runTask(task, {
+      api: this.options.api,
+      load: (workload) => this.load(workload),
+      log,
+      signal,
+      host: this.operatorHost(scope),
+    });
     return Promise.race([ran, uncaught]);
   }
 

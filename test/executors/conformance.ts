@@ -32,7 +32,8 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
       expect(outcome).toMatchObject({ kind: 'success' });
       return JSON.parse((outcome as { returnValue: string }).returnValue) as unknown;
     };
-    const messageOf = (outcome: Outcome) => (outcome.kind === 'failed' ? outcome.error.message : outcome.kind === 'lost' ? outcome.message : outcome.kind);
+    const messageOf = (outcome: Outcome) =>
+      outcome.kind === 'failed' ? outcome.error.message : outcome.kind === 'lost' ? outcome.message : outcome.kind;
     const pidFile = () => path.join(mkdtempSync(path.join(os.tmpdir(), 'thence-pid-')), 'pid');
     const pidIn = async (file: string) => {
       await eventually(() => expect(readFileSync(file, 'utf8')).not.toBe(''));
@@ -67,7 +68,12 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
       test('SkipError skips, an error fails and may be retried, FailError and retryWhen fail for good', async () => {
         const outcome = async (id: string) => (await run.outcomeOf(run.task(id))).outcome;
         expect(await outcome('skips')).toEqual({ kind: 'skipped', message: 'not today' });
-        expect(await outcome('fails')).toMatchObject({ kind: 'failed', retryable: true, reason: 'executed', error: { name: 'TypeError', message: 'it broke' } });
+        expect(await outcome('fails')).toMatchObject({
+          kind: 'failed',
+          retryable: true,
+          reason: 'executed',
+          error: { name: 'TypeError', message: 'it broke' },
+        });
         expect(await outcome('fails_for_good')).toMatchObject({ kind: 'failed', retryable: false });
         expect(await outcome('retry_when')).toMatchObject({ kind: 'failed', retryable: false });
       });
@@ -82,7 +88,11 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
 
       test('a task with an executionTimeout is told to stop and fails by timeout, also one that is too busy to hear it', async () => {
         const waiting = await run.outcomeOf(run.task('waits', { executionTimeoutMs: 200 }));
-        expect(waiting.outcome).toMatchObject({ kind: 'failed', reason: 'timeout', error: { message: 'The task was stopped: it ran longer than its executionTimeout of 0.2 s.' } });
+        expect(waiting.outcome).toMatchObject({
+          kind: 'failed',
+          reason: 'timeout',
+          error: { message: 'The task was stopped: it ran longer than its executionTimeout of 0.2 s.' },
+        });
         const busy = await run.outcomeOf(run.task('chatters_and_hangs', { executionTimeoutMs: 200 }));
         expect(busy.outcome).toMatchObject({ kind: 'failed', reason: 'timeout' });
       });
@@ -104,7 +114,14 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
 
         const child = run.task('child_speaks');
         await run.outcomeOf(child);
-        await eventually(() => expect(run.log(child).map((line) => [line.source, line.message])).toEqual(expect.arrayContaining([['stdout', 'from the child'], ['stderr', 'warned']])));
+        await eventually(() =>
+          expect(run.log(child).map((line) => [line.source, line.message])).toEqual(
+            expect.arrayContaining([
+              ['stdout', 'from the child'],
+              ['stderr', 'warned'],
+            ]),
+          ),
+        );
       });
 
       test('a failure ends the log with its error and stack', async () => {
@@ -156,7 +173,10 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
       test('a changed environment and working directory do not reach the next attempt', async () => {
         for (let round = 0; round < 4; round += 1) await run.outcomeOf(run.task('changes_place'));
         for (let round = 0; round < 4; round += 1) {
-          const seen = valueOf((await run.outcomeOf(run.task('where', { maxXcomBytes: 100_000 }))).outcome) as { cwd: string; env: Record<string, string> };
+          const seen = valueOf((await run.outcomeOf(run.task('where', { maxXcomBytes: 100_000 }))).outcome) as {
+            cwd: string;
+            env: Record<string, string>;
+          };
           expect(seen.cwd).toBe(process.cwd());
           expect(seen.env.LEFT_BEHIND).toBeUndefined();
           expect(seen.env.HOME).toBe(process.env.HOME);
@@ -187,16 +207,19 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
         }
       });
 
-      test.each([true, false])('the child process (detached: %s) of an attempt that is killed in an endless loop dies with it', async (detached) => {
-        const conf = { pidFile: pidFile(), detached };
-        const task = run.task('child_and_hang', { conf });
-        run.begin(task);
-        const pid = await pidIn(conf.pidFile);
-        run.cancel(task, 'marked');
-        expect((await run.ended(task)).outcome).toMatchObject({ kind: 'failed', reason: 'killed' });
-        await isDead(pid);
-        expect(run.text(task)).toMatch(/spinning/);
-      });
+      test.each([true, false])(
+        'the child process (detached: %s) of an attempt that is killed in an endless loop dies with it',
+        async (detached) => {
+          const conf = { pidFile: pidFile(), detached };
+          const task = run.task('child_and_hang', { conf });
+          run.begin(task);
+          const pid = await pidIn(conf.pidFile);
+          run.cancel(task, 'marked');
+          expect((await run.ended(task)).outcome).toMatchObject({ kind: 'failed', reason: 'killed' });
+          await isDead(pid);
+          expect(run.text(task)).toMatch(/spinning/);
+        },
+      );
 
       test('an attempt that waits in execSync can be killed, with its child', async () => {
         const conf = { pidFile: pidFile() };
@@ -222,7 +245,10 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
       test('a native abort harms this process not; afterwards attempts run as before', async () => {
         const { outcome } = await run.outcomeOf(run.task('aborts'));
         if (traits.runsIn === 'process') expect(outcome).toMatchObject({ kind: 'failed', reason: 'killed' });
-        else expect(messageOf(outcome)).toMatch(/executor host, in whose threads this and other attempts ran, was ended by SIGABRT.*all are lost/);
+        else
+          expect(messageOf(outcome)).toMatch(
+            /executor host, in whose threads this and other attempts ran, was ended by SIGABRT.*all are lost/,
+          );
         expect((await run.outcomeOf(run.task('silent'))).outcome.kind).toBe('success');
       });
 
@@ -250,7 +276,10 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
     });
 
     test('task code runs outside this process and sees none of its secrets', async () => {
-      const { env, pid } = valueOf((await run.outcomeOf(run.task('where', { maxXcomBytes: 100_000 }))).outcome) as { env: Record<string, string>; pid: number };
+      const { env, pid } = valueOf((await run.outcomeOf(run.task('where', { maxXcomBytes: 100_000 }))).outcome) as {
+        env: Record<string, string>;
+        pid: number;
+      };
       expect(pid).not.toBe(process.pid);
       expect(Object.keys(env).filter((key) => /^(THENCE_|PG)/.test(key))).toEqual([]);
       expect(JSON.stringify(env)).not.toContain('not for tasks');
@@ -271,7 +300,8 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
       own.begin(long);
       for (const task of [short, long]) await pidInText((task.run.conf as { startedFile: string }).startedFile);
       await own.stop(1_500);
-      const outcome = (task: { attemptId: string }) => own.outcomes.filter((one) => one.attemptId === task.attemptId).map((one) => one.outcome.kind);
+      const outcome = (task: { attemptId: string }) =>
+        own.outcomes.filter((one) => one.attemptId === task.attemptId).map((one) => one.outcome.kind);
       expect(outcome(short)).toEqual(['success']);
       expect(outcome(long)).toEqual(['lost']);
       await isDead((valueOf(where.outcome) as { pid: number }).pid);

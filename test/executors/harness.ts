@@ -31,7 +31,13 @@ export interface Harness {
 
 type TestApi = ExecutionApi & { readonly calls: string[]; readonly rendered: JsonObject[] };
 
-export const quietLogger: Logger = { debug: () => quietLogger, info: () => quietLogger, warn: () => quietLogger, error: () => quietLogger, child: () => quietLogger } as unknown as Logger;
+export const quietLogger: Logger = {
+  debug: () => quietLogger,
+  info: () => quietLogger,
+  warn: () => quietLogger,
+  error: () => quietLogger,
+  child: () => quietLogger,
+} as unknown as Logger;
 
 export async function startHarness(make: (home: string) => Executor, parallelism = 4): Promise<Harness> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'thence-executor-'));
@@ -62,7 +68,17 @@ export async function startHarness(make: (home: string) => Executor, parallelism
         bundleHash: 'manners',
         filePath: 'manners.cjs',
         dagsFolder: path.join(__dirname, 'fixtures'),
-        run: { dagId: 'manners', runId: 'r1', runType: 'manual', logicalDate: at, dataIntervalStart: at, dataIntervalEnd: at, runAfter: at, startDate: at, conf },
+        run: {
+          dagId: 'manners',
+          runId: 'r1',
+          runType: 'manual',
+          logicalDate: at,
+          dataIntervalStart: at,
+          dataIntervalEnd: at,
+          runAfter: at,
+          startDate: at,
+          conf,
+        },
         taskId,
         mapIndex: -1,
         tryNumber: 1,
@@ -89,8 +105,18 @@ export async function startHarness(make: (home: string) => Executor, parallelism
       executor.run([task]);
       return harness.ended(task);
     },
-    log: (task) => (existsSync(task.logPath) ? readFileSync(task.logPath, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as LogLine) : []),
-    text: (task) => harness.log(task).map((line) => line.message).join('\n'),
+    log: (task) =>
+      existsSync(task.logPath)
+        ? readFileSync(task.logPath, 'utf8')
+            .split('\n')
+            .filter(Boolean)
+            .map((line) => JSON.parse(line) as LogLine)
+        : [],
+    text: (task) =>
+      harness
+        .log(task)
+        .map((line) => line.message)
+        .join('\n'),
     stop: async (graceMs = 0) => {
       await executor.stop(graceMs);
       rmSync(folder, { recursive: true, force: true });
@@ -121,7 +147,17 @@ function makeApi(): TestApi {
     getVariable: async (_attempt, key) => (key === 'colour' ? 'blue' : null),
     getConnection: async (_attempt, id) =>
       id === 'db'
-        ? { id, type: 'postgres', host: 'h', port: 5432, login: 'u', password: 's3cret/word', schema: 'd', extra: {}, uri: 'postgres://u:s3cret%2Fword@h:5432/d' }
+        ? {
+            id,
+            type: 'postgres',
+            host: 'h',
+            port: 5432,
+            login: 'u',
+            password: 's3cret/word',
+            schema: 'd',
+            extra: {},
+            uri: 'postgres://u:s3cret%2Fword@h:5432/d',
+          }
         : null,
   };
 }

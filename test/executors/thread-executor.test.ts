@@ -2,7 +2,8 @@ import { ThreadExecutor } from '../../executors/thread/thread-executor';
 import { describeExecutor } from './conformance';
 import { startHarness } from './harness';
 
-const make = (home: string, hostMemoryMb?: number) => new ThreadExecutor({ home, killGraceMs: 500, maxThreads: 4, threadHeapMb: 100, hostMemoryMb });
+const make = (home: string, hostMemoryMb?: number) =>
+  new ThreadExecutor({ home, killGraceMs: 500, maxThreads: 4, threadHeapMb: 100, hostMemoryMb });
 
 describeExecutor('thread', make, { runsIn: 'thread' });
 
@@ -14,7 +15,10 @@ describe('the executor host', () => {
     const crashing = run.task('aborts');
     run.begin(crashing);
     for (const task of [neighbour, crashing]) {
-      expect((await run.ended(task)).outcome).toMatchObject({ kind: 'lost', message: expect.stringMatching(/cannot be told, so all are lost/) as string });
+      expect((await run.ended(task)).outcome).toMatchObject({
+        kind: 'lost',
+        message: expect.stringMatching(/cannot be told, so all are lost/) as string,
+      });
     }
     expect((await run.outcomeOf(run.task('silent'))).outcome.kind).toBe('success');
     await run.stop();
@@ -24,7 +28,10 @@ describe('the executor host', () => {
     const run = await startHarness((home) => make(home, 600));
     const task = run.task('buffers');
     run.begin(task);
-    expect((await run.ended(task)).outcome).toMatchObject({ kind: 'lost', message: expect.stringMatching(/used too much memory, \d+ of 600 MB/) as string });
+    expect((await run.ended(task)).outcome).toMatchObject({
+      kind: 'lost',
+      message: expect.stringMatching(/used too much memory, \d+ of 600 MB/) as string,
+    });
     await run.stop();
   });
 });
