@@ -1,0 +1,89 @@
+/** The executors of this process, by lane, and which attempt is with which of them. */
+import type { CancelReason, Executor } from '../../executors/executor';
+import type { Config } from '../config/config';
+import type { AttemptOutcome } from '../core/workload';
+import type { ExecutionApi } from '../execution-api/execution-api';
+import type { AttemptId, ClaimedAttempt, StartedAttempt } from '../ledger/ledger';
+import type { LogStore } from '../logs/log-store';
+import type { Logger } from '../telemetry/logger';
+import { toRunTask } from './to-run-task';
+
+export interface LanesDeps {
+  readonly executors: ReadonlyMap<string, Executor>;
+  readonly api: ExecutionApi;
+  readonly logs: LogStore;
+  readonly config: Pick<Config, 'dagsFolder' | 'maxXcomBytes' | 'parallelism'>;
+  readonly logger: Logger;
+  readonly onStarted: (started: StartedAttempt) => void;
+  readonly onOutcome: (outcome: AttemptOutcome) => void;
+  readonly onCapacity: () => void;
+}
+
+export class Lanes {
+  /** From the hand-over to the outcome; true once its code has begun. */
+  private readonly live = new Map<AttemptId, { readonly lane: string; begun: boolean }>();
+
+  constructor(private readonly deps: LanesDeps) {}
+
+  async start(): Promise<void> {
+    const { executors, api, config, logger, onStarted, onOutcome, onCapacity } = this.deps;
+    await Promise.all(
+      [...executors.values()].map((executor) =>
+        executor.start({
+          api,
+          logger: logger.child({ service: executor.name }),
+          parallelism: config.parallelism,
+          onStarted: (attemptId, where) => {
+            const attempt = this.live.get(attemptId);
+            if (attempt) attempt.begun = true;
+            onStarted({ attemptId, ...where });
+          },
+          onOutcome: (outcome) => {
+            this.live.delete(outcome.attemptId);
+            onOutcome(outcome);
+          },
+          onCapacity,
+        }),
+      ),
+    );
+  }
+
+  /** Free slots of each lane; together never more than this process may run. */
+  capacity(): ReadonlyMap<string, number> {
+    const left = Math.max(0, this.deps.config.parallelism - this.live.size);
+    return new Map([...this.deps.executors].map(([lane, executor]) => [lane, Math.min(left, executor.capacity())]));
+  }
+
+  run(claimed: readonly ClaimedAttempt[]): void {
+    const { executors, logs, config } = this.deps;
+    for (const [lane, executor] of executors) {
+      const attempts = claimed.filter((attempt) => attempt.lane === lane);
+      if (attempts.length === 0) continue;
+      for (const { attemptId } of attempts) this.live.set(attemptId, { lane, begun: false });
+      executor.run(attempts.map((attempt) => toRunTask(attempt, logs, config)));
+    }
+  }
+
+  cancel(attemptId: AttemptId, why: CancelReason): void {
+    const attempt = this.live.get(attemptId);
+    if (attempt) this.deps.executors.get(attempt.lane)!.cancel(attemptId, why);
+  }
+
+  cancelAll(why: CancelReason): void {
+    for (const attemptId of this.live.keys()) this.cancel(attemptId, why);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all([...this.deps.executors.values()].map((executor) => executor.stop(graceMs)));
+  }
+
+  /** For metrics. */
+  stats(): { readonly lane: string; readonly open: number; readonly queued: number; readonly running: number }[] {
+    const capacity = this.capacity();
+    return [...this.deps.executors.keys()].map((lane) => {
+      const here = [...this.live.values()].filter((attempt) => attempt.lane === lane);
+      const running = here.filter((attempt) => attempt.begun).length;
+      return { lane, open: capacity.get(lane)!, queued: here.length - running, running };
+    });
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * A scheduler process: its session, its executors, the engine, and the services around them. Any number may run on one database; they
+ * share the work through its locks and fences and know nothing of each other.
+ *
+ * What wakes what: an outcome wakes the engine in process; the end of a run wakes those that waited for room; a commit of another
+ * process wakes everything by NOTIFY. Each of them also looks by itself every second, so a lost wake-up costs a second and no more.
+ */
+import type { Executor } from '../../executors/executor';
+import type { Config } from '../config/config';
+import type { Clock, Instant } from '../core/time';
+import { systemClock } from '../core/time';
+import type { Database } from '../db/database';
+import { Engine } from '../engine/engine';
+import type { ExecutionApi } from '../execution-api/execution-api';
+import type { ClaimedAttempt, HopResult, Ledger, SessionId } from '../ledger/ledger';
+import type { LogStore } from '../logs/log-store';
+import { CronService } from '../service/cron-service';
+import type { Service } from '../service/service';
+import { ServiceRunner } from '../service/service-runner';
+import { SessionKeeper } from '../service/session-keeper';
+import { WakeListener } from '../service/wakeup';
+import type { Wakeup } from '../service/wakeup';
+import type { Logger } from '../telemetry/logger';
+import { CreateDueRuns } from './create-due-runs';
+import { DeleteOldRuns } from './delete-old-runs';
+import { Lanes } from './lanes';
+import { ReapSessions } from './reap-sessions';
+import { ReconcileRuns } from './reconcile-runs';
+import { RunBackfills } from './run-backfills';
+import { RunMetrics } from './run-metrics';
+import { StartQueuedRuns } from './start-queued-runs';
+
+export interface SchedulerDeps {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  /** By lane: the name under which tasks ask for an executor. Not started yet. */
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** What task code may ask of the engine. */
+  readonly api: ExecutionApi;
+  readonly logs: LogStore;
+  readonly config: Pick<
+    Config,
+    'dagsFolder' | 'maxXcomBytes' | 'parallelism' | 'leaseMs' | 'killGraceMs' | 'retentionMs' | 'databaseDirectUrl'
+  >;
+  /** thence's own, for the session. */
+  readonly version: string;
+  readonly logger: Logger;
+  /** Tells the other schedulers. */
+  readonly wakeup: Wakeup;
+  readonly clock?: Clock;
+}
+
+const EVERY_MINUTE = '* * * * *';
+const EVERY_HOUR = '17 * * * *';
+
+export class Scheduler {
+  private readonly keeper: SessionKeeper;
+  private readonly engine: Engine;
+  private readonly lanes: Lanes;
+  private readonly metrics: RunMetrics;
+  private readonly listener: WakeListener;
+
+  private readonly createDueRuns: CreateDueRuns;
+  private readonly runBackfills: RunBackfills;
+  private readonly creating: ServiceRunner;
+  private readonly backfilling: ServiceRunner;
+  private readonly starting: ServiceRunner;
+  private readonly reaping: ServiceRunner;
+  private readonly housekeeping: readonly CronService[];
+  private dueTimer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly deps: SchedulerDeps) {
+    const { database, ledger, executors, api, logs, config, version, logger, wakeup, clock = systemClock } = deps;
+    this.metrics = new RunMetrics(database);
+    this.lanes = new Lanes({
+      executors,
+      api,
+      logs,
+      config,
+      logger,
+      onStarted: (started) => this.engine.attemptStarted(started),
+      onOutcome: (outcome) => this.engine.attemptFinished(outcome),
+      onCapacity: () => this.engine.wakeUp(),
+    });
+    this.keeper = new SessionKeeper({
+      ledger,
+      logger,
+      info: { kind: 'scheduler', version, lanes: [...executors.keys()], capacity: config.parallelism, leaseMs: config.leaseMs },
+      details: () => this.metrics.toDetails(this.lanes),
+      onLost: () => this.lanes.cancelAll('lease-lost'),
+    });
+    const session = (): SessionId => this.keeper.id;
+    this.engine = new Engine({
+      ledger,
+      session,
+      capacity: () => this.lanes.capacity(),
+      dispatch: (claimed) => this.dispatch(claimed),
+      cancel: (attemptId, why) => this.lanes.cancel(attemptId, why),
+      logger: logger.child({ service: 'engine' }),
+      wakePeers: wakeup,
+      onHop: (result, tookMs) => this.afterHop(result, tookMs),
+      clock,
+    });
+
+    const run = (service: Service) => new ServiceRunner(service, { logger });
+    this.createDueRuns = new CreateDueRuns({
+      database,
+      ledger,
+      clock,
+      onCreated: () => this.starting.wake(),
+      wakeAt: (at) => this.createAt(at, clock),
+    });
+    this.runBackfills = new RunBackfills({ database, ledger, onQueued: () => this.starting.wake() });
+    this.creating = run(this.createDueRuns);
+    this.backfilling = run(this.runBackfills);
+    this.starting = run(new StartQueuedRuns({ ledger, onStarted: (runs) => this.engine.wakeUp(runs) }));
+    this.reaping = run(new ReapSessions({ ledger, session, leaseMs: config.leaseMs, logger, onLost: (lost) => this.afterReaping(lost) }));
+    this.housekeeping = [
+      new CronService(EVERY_MINUTE, new ReconcileRuns({ database, ledger, onWoken: () => this.engine.wakeUp() }), logger),
+      new CronService(EVERY_HOUR, new DeleteOldRuns({ database, logs, clock, logger, retentionMs: config.retentionMs }), logger),
+    ];
+    this.listener = new WakeListener(config.databaseDirectUrl ?? database.url, () => this.wake(), logger);
+  }
+
+  /** Resolves when it works. Rejects when the database cannot be reached or an executor does not start. */
+  async start(): Promise<void> {
+    await this.keeper.start();
+    // First of all: what a killed predecessor on this host left behind.
+    this.reaping.start();
+    await this.lanes.start();
+    this.engine.start();
+    for (const service of [this.creating, this.backfilling, this.starting, ...this.housekeeping]) service.start();
+    this.listener.start();
+  }
+
+  /** Something may be there to be done. */
+  wake(): void {
+    this.engine.wakeUp();
+    for (const service of [this.creating, this.backfilling, this.starting]) service.wake();
+  }
+
+  /** Claims nothing more, gives running tries `killGraceMs` to end, kills the rest, records what came of them. */
+  async stop(): Promise<void> {
+    if (this.dueTimer) clearTimeout(this.dueTimer);
+    this.engine.drain();
+    await Promise.all(
+      [this.listener, this.creating, this.backfilling, this.starting, this.reaping, ...this.housekeeping].map((part) => part.stop()),
+    );
+    await this.lanes.stop(this.deps.config.killGraceMs);
+    await this.engine.stop();
+    await this.keeper.stop();
+    // Others take over what was left.
+    this.deps.wakeup();
+  }
+
+  private dispatch(claimed: readonly ClaimedAttempt[]): void {
+    this.metrics.claimed(claimed);
+    this.lanes.run(claimed);
+  }
+
+  private afterHop(result: HopResult, tookMs: number): void {
+    this.metrics.hop(result, tookMs);
+    if (result.ended.length === 0) return;
+    this.starting.wake();
+    if (result.ended.some(({ dagId }) => this.createDueRuns.waitsFor(dagId))) this.creating.wake();
+    if (result.ended.some(({ dagId }) => this.runBackfills.waitsFor(dagId))) this.backfilling.wake();
+  }
+
+  private afterReaping(lost: number): void {
+    this.metrics.scheduler.orphansCleared.inc(lost);
+    this.engine.wakeUp();
+    this.deps.wakeup();
+  }
+
+  private createAt(at: Instant, clock: Clock): void {
+    if (this.dueTimer) clearTimeout(this.dueTimer);
+    this.dueTimer = setTimeout(() => this.creating.wake(), Math.max(0, at - clock.now()) + 1);
+  }
+}
