@@ -133,7 +133,7 @@ const up = [
     CONSTRAINT dag_run_started CHECK (state = 'queued' OR version IS NOT NULL),
     CONSTRAINT dag_run_interval CHECK ((interval_start IS NULL) = (interval_end IS NULL) AND interval_start <= interval_end)
   ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0)`,
-  `CREATE INDEX run_queue ON dag_run (dag_id, backfill_id, run_after, pk) WHERE state = 'queued'`,
+  `CREATE INDEX run_queue ON dag_run (dag_id, backfill_id, backfill_ordinal, run_after, pk) WHERE state = 'queued'`,
   `CREATE INDEX run_running ON dag_run (dag_id, backfill_id) WHERE state = 'running'`,
   `CREATE INDEX run_deadline ON dag_run (deadline_at) WHERE state = 'running' AND deadline_at IS NOT NULL`,
   `CREATE INDEX run_page ON dag_run (dag_id, run_after DESC, pk DESC)`,
@@ -175,6 +175,7 @@ const up = [
     try_number integer NOT NULL DEFAULT 0,
     retries_used integer NOT NULL DEFAULT 0,
     lost_in_a_row integer NOT NULL DEFAULT 0,
+    piece integer NOT NULL DEFAULT 0,
     attempt uuid,
     branch jsonb,
     due_at timestamptz, scheduled_at timestamptz, start_date timestamptz, end_date timestamptz,

@@ -1,0 +1,42 @@
+/** The mutex of a run is its row. Locked in the order of pk, in a statement of its own: what reads states behind it has a newer snapshot. */
+import type { RunState, RunType } from '../../core/states';
+import type { Instant } from '../../core/time';
+import type { RunPk, VersionId } from '../ledger';
+import { prepared } from './connections';
+
+export interface LockedRow {
+  pk: RunPk;
+  seq: number;
+  state: RunState;
+  /** Null while queued for the first time. */
+  version: VersionId | null;
+  dag_id: string;
+  run_id: string;
+  run_type: RunType;
+  start_date: Instant | null;
+  is_paused: boolean;
+  now: Instant;
+}
+
+export const lockRuns = prepared<LockedRow>(
+  'lock_runs',
+  `SELECT r.pk, r.seq, r.state, r.version, r.dag_id, r.run_id, r.run_type, r.start_date, d.is_paused, clock_timestamp() AS now
+   FROM dag_run r JOIN dag d ON d.dag_id = r.dag_id
+   WHERE r.pk = ANY($1::bigint[]) ORDER BY r.pk FOR NO KEY UPDATE OF r`,
+);
+
+/** Under the runs' locks only: a wake is gone when what it asks for is committed. */
+export const takeWakes = prepared<{ run: RunPk }>('take_wakes', 'DELETE FROM run_wake WHERE run = ANY($1::bigint[]) RETURNING run');
+
+/** Raises `seq`, which makes every cached copy of the run's tasks invalid, and ends the run where `ends` is not null. */
+export const updateRuns = prepared<{ pk: RunPk; seq: number; end_date: Instant | null }>(
+  'update_runs',
+  `UPDATE dag_run r SET seq = r.seq + 1, state = coalesce(n.ends, r.state), end_date = CASE WHEN n.ends IS NULL THEN r.end_date ELSE clock_timestamp() END
+   FROM unnest($1::bigint[], $2::text[]) AS n(pk, ends) WHERE r.pk = n.pk
+   RETURNING r.pk, r.seq, r.end_date`,
+);
+
+export const insertWakes = prepared<{ id: number }>(
+  'insert_wakes',
+  `INSERT INTO run_wake (run, cause) SELECT pk, $2 FROM dag_run WHERE pk = ANY($1::bigint[])`,
+);
