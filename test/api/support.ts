@@ -8,6 +8,7 @@ import type { Commands } from '../../src/commands/commands';
 import type { LogLine, LogStore } from '../../src/logs/log-store';
 import type { ApiContext } from '../../webserver/api/route';
 import { apiRouter } from '../../webserver/api/api-router';
+import { onServer } from '../support/test-postgres';
 import { useTestDatabase, type TestDatabase } from '../support/database';
 
 export interface Answer {
@@ -24,6 +25,8 @@ export interface TestApi {
   /** Signed in as `admin`, unless `headers` say otherwise. `body` is sent as JSON, a string as it is. */
   call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
   get(path: string): Promise<Answer>;
+  /** Cuts all connections to the database and refuses new ones, for as long as `work` takes. */
+  withoutDatabase(work: () => Promise<void>): Promise<void>;
 }
 
 /** The real router over a real socket and a real database; every answer is also held against the OpenAPI schemas. */
@@ -84,6 +87,14 @@ export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?
     },
     call,
     get: (path) => call('GET', path),
+    withoutDatabase: async (work) => {
+      const name = new URL(db.url).pathname.slice(1);
+      await onServer(db.url, async (client) => {
+        await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+        await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+        await work().finally(() => client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`));
+      });
+    },
   };
 }
 

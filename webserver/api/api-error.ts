@@ -1,4 +1,5 @@
 import { ThenceError } from '../../src/core/errors';
+import { isOutage } from '../../src/db/outage';
 
 /** An answer that is an error of the REST API itself; the rooms below throw `ThenceError`. */
 export class ApiError extends Error {
@@ -28,22 +29,13 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof ThenceError) return new ApiError(error.status, error.message);
   const { code, status, type } = error as { code?: unknown; status?: unknown; type?: unknown };
-  if (typeof code === 'string') {
-    // Data that Postgres cannot hold, such as NUL in a text: the sender's.
-    if (/^22\w{3}$/.test(code)) return new ApiError(422, `the database refuses a value: ${(error as Error).message}`);
-    if (/^(57P0[1-5]|08\w{3}|53300|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE)$/.test(code)) return unavailable();
-  }
-  if (
-    error instanceof Error &&
-    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)
-  ) {
-    return unavailable();
-  }
+  // Data that Postgres cannot hold, such as NUL in a text: the sender's.
+  if (typeof code === 'string' && /^22\w{3}$/.test(code))
+    return new ApiError(422, `the database refuses a value: ${(error as Error).message}`);
+  if (isOutage(error)) return new ApiError(503, 'the database does not answer at the moment; try again', { 'Retry-After': '5' });
   // express and its body parser: malformed URL, body too large, unsupported charset …
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new ApiError(status, type === 'entity.too.large' ? 'the body is larger than 1 MiB' : (error as Error).message);
   }
   return null;
 }
-
-const unavailable = () => new ApiError(503, 'the database does not answer at the moment; try again', { 'Retry-After': '5' });

@@ -76,5 +76,5 @@ export function defineRoute<
   Q extends Shape = undefined,
   B extends z.ZodType | undefined = undefined,
 >(route: Route<P, Q, B, R>): Route {
-  return route as unknown as Route;
+  return route;
 }

@@ -8,7 +8,7 @@ type JsonSchema = { readonly type?: string | readonly string[]; readonly items?:
 export function validate<T>(schema: z.ZodType<T>, value: unknown, place: Place, { hideInput = false } = {}): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => describe(issue, value, place));
+  const problems = result.error.issues.flatMap((issue) => describe(issue, value, place, schema));
   throw new ApiError(422, hideInput ? problems.map(({ input: _, ...rest }) => rest) : problems);
 }
 
@@ -62,13 +62,13 @@ function readText(type: string, text: string): unknown {
   return text;
 }
 
-function describe(issue: z.core.$ZodIssue, root: unknown, place: Place): ValidationProblem[] {
+function describe(issue: z.core.$ZodIssue, root: unknown, place: Place, schema: z.ZodType): ValidationProblem[] {
   const loc = [place, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   const input = at(root, issue.path);
   switch (issue.code) {
     case 'invalid_type':
       if (input === undefined) return [{ type: 'missing', loc, msg: 'Field required', input: at(root, issue.path.slice(0, -1)) ?? null }];
-      return [{ ...typeProblem(issue.expected), loc, input }];
+      return [{ ...typeProblem(isInteger(schema, issue.path[0]) ? 'int' : issue.expected), loc, input }];
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
         type: 'extra_forbidden',
@@ -122,6 +122,11 @@ function describe(issue: z.core.$ZodIssue, root: unknown, place: Place): Validat
     default:
       return [{ type: 'value_error', loc, msg: `Value error, ${issue.message}`, input }];
   }
+}
+
+/** zod says `number` for both. */
+function isInteger(schema: z.ZodType, name: PropertyKey | undefined): boolean {
+  return schema instanceof z.ZodObject && kindsOf(schema).get(String(name))?.type === 'integer';
 }
 
 function typeProblem(expected: string): { type: string; msg: string } {
