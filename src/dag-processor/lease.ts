@@ -6,13 +6,13 @@
  * of its transactions begins with `holdLease`, which locks the session's row and demands that it is alive.
  */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { Pool, PoolClient } from 'pg';
 import { packageVersion } from '../config/package-root';
 
 export interface ProcessorPlace {
   readonly dagsFolder: string;
-  readonly bootId: string;
   readonly leaseMs: number;
 }
 
@@ -34,7 +34,7 @@ export class LeaseLost extends Error {
 const ADVISORY_KEY = 'thence.dag-processor';
 
 export class ProcessorLease {
-  private readonly id = randomUUID();
+  private id: string = randomUUID();
 
   constructor(
     private readonly pool: Pool,
@@ -47,12 +47,13 @@ export class ProcessorLease {
       // Two that start together decide one after the other.
       await client.query('SELECT pg_advisory_xact_lock(hashtext($1))', [ADVISORY_KEY]);
       const holder = await this.otherHolder(client);
+      await this.dropEndedSession(client);
       const details = { dagsFolder: this.place.dagsFolder, active: holder === null };
       await client.query(
         `INSERT INTO session (id, kind, host, boot_id, pid, version, lease_until, details)
          VALUES ($1, 'dag-processor', $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 ms', $7)
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until, renewed_at = clock_timestamp(), details = excluded.details`,
-        [this.id, os.hostname(), this.place.bootId, process.pid, packageVersion, this.place.leaseMs, JSON.stringify(details)],
+        [this.id, os.hostname(), bootId(), process.pid, packageVersion, this.place.leaseMs, JSON.stringify(details)],
       );
       return holder;
     });
@@ -78,6 +79,12 @@ export class ProcessorLease {
     await this.pool.query(`UPDATE session SET state = 'ended', ended_at = clock_timestamp() WHERE id = $1 AND state = 'alive'`, [this.id]);
   }
 
+  /** A session that was declared lost (this process slept) never comes back: a new one takes its place. */
+  private async dropEndedSession(client: PoolClient): Promise<void> {
+    const { rowCount } = await client.query(`SELECT FROM session WHERE id = $1 AND state <> 'alive'`, [this.id]);
+    if (rowCount !== 0) this.id = randomUUID();
+  }
+
   /** Takes over from a processor whose lease has ended, or that was a process of this machine and is dead. */
   private async otherHolder(client: PoolClient): Promise<Holder | null> {
     const { rows } = await client.query<{ id: string; host: string; boot_id: string; pid: number; expired: boolean; folder: string }>(
@@ -86,7 +93,7 @@ export class ProcessorLease {
       [this.id],
     );
     for (const other of rows) {
-      const isHere = other.host === os.hostname() && other.boot_id === this.place.bootId;
+      const isHere = other.host === os.hostname() && other.boot_id === bootId();
       if (!other.expired && !(isHere && !isProcessAlive(other.pid))) return { host: other.host, pid: other.pid, dagsFolder: other.folder };
       await client.query(`UPDATE session SET state = 'lost', ended_at = clock_timestamp() WHERE id = $1`, [other.id]);
     }
@@ -110,6 +117,15 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
       (broken: Error) => client.release(broken),
     );
     throw error;
+  }
+}
+
+/** Names this start of the machine, so that a pid of before a reboot is not taken for one of now. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return String(Math.round(Date.now() / 60_000 - os.uptime() / 60));
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ThenceError } from '../core/errors';
 import type { BundleCode } from '../core/workload';
 import type { DagSpec } from '../dag-spec/spec';
 import { bundleFile, withFiles } from './bundle-file';
@@ -31,6 +32,8 @@ export interface LoadedFile {
   /** By path relative to the dags folder; of a file that was bundled. */
   readonly sources: { readonly [path: string]: string };
   readonly error: ImportError | null;
+  /** The error took a whole process with it (a time limit, an exit, memory): not tried again before long. */
+  readonly died: boolean;
   readonly output: string;
   readonly durationMs: number;
 }
@@ -39,12 +42,19 @@ export interface LoadedFile {
 const FRESH_MS = 2_000;
 const SECOND_LOOK_MS = 200;
 
-/** @param root the real path of the dags folder */
+/**
+ * @param root the real path of the dags folder
+ * @throws ENOENT when the file is not there (any more), LoadHostsStopped
+ */
 export async function loadFile(root: string, filePath: string, hosts: LoadHosts): Promise<LoadedFile> {
   const startedAt = performance.now();
   const file = path.join(root, filePath);
-  const nothing = { filePath, inputs: [file], dags: null, bundle: null, sources: {}, error: null, output: '', durationMs: 0 };
-  const text = await readFile(file, 'utf8');
+  const nothing = { filePath, inputs: [file], dags: null, bundle: null, sources: {}, error: null, died: false, output: '', durationMs: 0 };
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw error;
+    return { unreadable: error.message };
+  });
+  if (typeof text !== 'string') return { ...nothing, error: plainError(filePath, `${filePath} cannot be read: ${text.unreadable}`) };
   if (!importsSomething(text)) return nothing;
 
   let outcome = await bundleFile(root, filePath);
@@ -61,7 +71,13 @@ export async function loadFile(root: string, filePath: string, hosts: LoadHosts)
   const { built, inputs } = outcome;
   if (!mayMakeDags(text, Object.values(built.sources))) return { ...nothing, inputs, sources: built.sources };
   const loaded = await hosts.load({ kind: 'load-dag-file', filePath, dagsFolder: root, bundle: built.bundle });
-  const common = { filePath, sources: built.sources, output: loaded.output, durationMs: performance.now() - startedAt };
+  const common = {
+    filePath,
+    sources: built.sources,
+    died: loaded.death !== null,
+    output: loaded.output,
+    durationMs: performance.now() - startedAt,
+  };
   const reads = loaded.result?.reads ?? [];
   const read = [...new Set([...inputs, ...reads])];
   if (loaded.result?.ok !== true) {
@@ -69,6 +85,12 @@ export async function loadFile(root: string, filePath: string, hosts: LoadHosts)
   }
 
   const { dags, files, warnings } = loaded.result;
+  const twice = dags.find(({ spec }, index) => dags.some((other, before) => before < index && other.spec.dagId === spec.dagId));
+  if (twice !== undefined) {
+    const error = new ThenceError('DAG_FILE', `${filePath} makes two DAGs with the id "${twice.spec.dagId}": give one of them another id`);
+    const thrown = { name: error.name, message: error.message, stack: twice.madeStack };
+    return { ...common, inputs: read, dags: null, bundle: null, error: loadError(filePath, thrown, built.sources, root) };
+  }
   return {
     ...common,
     inputs: read,

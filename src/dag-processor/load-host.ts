@@ -24,9 +24,19 @@ export interface LoadOutcome {
 
 export type LoadLimits = Pick<Config, 'dagFileTimeoutMs' | 'dagFileMemoryMb'>;
 
+export class LoadHostsStopped extends Error {
+  override readonly name = 'LoadHostsStopped';
+  constructor() {
+    super('stopped while a DAG file was loading');
+  }
+}
+
 /** A process that has loaded so many files is replaced by a fresh one: packages leak, and node_modules change. */
 export const LOADS_PER_HOST = 100;
 const KEPT_OUTPUT = 64 * 1024;
+/** A file that takes longer than this no longer stands in the way of others: another process takes its place in the count. */
+const SLOW_MS = 2_000;
+const MOST_SLOW = 4;
 /** What an empty host takes; the limit of a file comes on top. */
 const HOST_ITSELF_MB = 128;
 
@@ -34,9 +44,11 @@ const HOST_ITSELF_MB = 128;
 export class LoadHosts {
   private readonly idle: LoadHost[] = [];
   private readonly all = new Set<LoadHost>();
-  private readonly waiting: ((host: LoadHost) => void)[] = [];
+  private readonly waiting: { readonly resolve: (host: LoadHost) => void; readonly reject: (error: Error) => void }[] = [];
   private readonly size: number;
   private readonly keepWarm: boolean;
+  /** Loads that have been going on for long; each allows one process more. */
+  private slow = 0;
   private stopped = false;
   /** Processes started so far, for tests and figures. */
   started = 0;
@@ -44,44 +56,72 @@ export class LoadHosts {
   /** @param options.keepWarm a process stands ready from now on, so that the next file need not wait for one to start (0.2 s) */
   constructor(
     private readonly limits: LoadLimits,
-    { size = 2, keepWarm = false }: { size?: number; keepWarm?: boolean } = {},
+    { size = 2, keepWarm = false }: { readonly size?: number; readonly keepWarm?: boolean } = {},
   ) {
     this.size = size;
     this.keepWarm = keepWarm;
-    this.warm();
+    this.serve();
   }
 
+  /** @throws LoadHostsStopped when `stop` comes before the end */
   async load(workload: LoadDagFile): Promise<LoadOutcome> {
-    const host = await this.take();
+    const host = await new Promise<LoadHost>((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.serve();
+    });
+    let isSlow = false;
+    const timer = setTimeout(() => {
+      isSlow = this.slow < MOST_SLOW;
+      if (isSlow) this.slow += 1;
+      this.serve();
+    }, SLOW_MS);
     try {
-      return await host.load(workload);
+      const outcome = await host.load(workload);
+      if (this.stopped) throw new LoadHostsStopped();
+      return outcome;
     } finally {
+      clearTimeout(timer);
+      if (isSlow) this.slow -= 1;
       if (host.isUsedUp) this.drop(host);
-      this.give(host);
+      else this.idle.push(host);
+      this.serve();
     }
   }
 
   /** Replaces all idle processes, so that the next files see what node_modules hold now. */
   refresh(): void {
     for (const host of this.idle.splice(0)) this.drop(host);
-    this.warm();
+    this.serve();
   }
 
-  /** Kills everything; loads under way end as if their process had died. */
+  /** Kills everything. */
   stop(): void {
     this.stopped = true;
-    for (const host of this.all) host.kill();
-    this.all.clear();
-    this.idle.length = 0;
+    for (const host of this.all) this.drop(host);
+    this.serve();
   }
 
-  private async take(): Promise<LoadHost> {
+  /** Gives processes to those who wait, and keeps as many as there should be. */
+  private serve(): void {
+    if (this.stopped) {
+      for (const { reject } of this.waiting.splice(0)) reject(new LoadHostsStopped());
+      return;
+    }
+    while (this.waiting.length > 0) {
+      const host = this.takeIdle() ?? (this.all.size < this.size + this.slow ? this.fresh() : null);
+      if (host === null) return;
+      this.waiting.shift()!.resolve(host);
+    }
+    while (this.idle.length > 0 && this.all.size > this.size + this.slow) this.drop(this.idle.pop()!);
+    if (this.keepWarm && this.all.size === 0) this.idle.push(this.fresh());
+  }
+
+  private takeIdle(): LoadHost | null {
     for (let host = this.idle.pop(); host !== undefined; host = this.idle.pop()) {
       if (!host.isUsedUp) return host;
       this.drop(host);
     }
-    if (this.all.size < this.size) return this.fresh();
-    return new Promise((resolve) => this.waiting.push(resolve));
+    return null;
   }
 
   private fresh(): LoadHost {
@@ -89,17 +129,6 @@ export class LoadHosts {
     const host = new LoadHost(this.limits);
     this.all.add(host);
     return host;
-  }
-
-  private give(host: LoadHost): void {
-    const next = this.waiting.shift();
-    if (next !== undefined) next(host.isUsedUp ? this.fresh() : host);
-    else if (!host.isUsedUp) this.idle.push(host);
-    else this.warm();
-  }
-
-  private warm(): void {
-    if (this.keepWarm && !this.stopped && this.all.size === 0) this.idle.push(this.fresh());
   }
 
   private drop(host: LoadHost): void {

@@ -1,5 +1,4 @@
 /** Which of the DAGs that appeared while a file loaded are its own, and what is wrong with a file that has none. */
-import { importsDagClass } from './find-files';
 import { plainError } from './import-error';
 import type { ImportError } from './import-error';
 import type { LoadedFile, MadeDag } from './load-file';
@@ -16,9 +15,8 @@ export function ownDags(
   return (dags ?? []).filter(({ madeIn }) => madeIn.length === 0 || madeIn.includes(filePath) || !isDagFile(madeIn[0]!));
 }
 
-/** For a file that loaded, made nothing, and is imported by no other: null when it has no business with DAGs. */
-export function noDagError({ filePath, text }: { readonly filePath: string; readonly text: string }): ImportError | null {
-  if (!importsDagClass(text)) return null;
+/** For a file that imports DAG, made none, and is imported by no other file. */
+export function noDagError(filePath: string): ImportError {
   return plainError(
     filePath,
     `${filePath} imports DAG from 'thence' and made no DAG while it loaded. If a function makes it, call that function at the top level; if the file is a helper, import it from a DAG file, or name it in .thenceignore`,

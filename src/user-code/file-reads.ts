@@ -7,11 +7,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../config/package-root';
 
-const watched = [
-  'readFileSync', 'readFile', 'createReadStream', 'openSync', 'open', 'readdirSync', 'readdir', 'opendirSync',
-  'existsSync', 'statSync', 'stat', 'accessSync', 'access',
-] as const; // prettier-ignore
-const watchedPromises = ['readFile', 'open', 'readdir', 'stat', 'access', 'opendir'] as const;
+const reading = 'readFile open readdir opendir stat access exists createReadStream'.split(' ');
+const writing = 'writeFile appendFile mkdir rm unlink copyFile rename createWriteStream'.split(' ');
 
 export interface ReadRecorder {
   start(): void;
@@ -21,28 +18,40 @@ export interface ReadRecorder {
 
 /** Wraps the functions of `fs` in this process; call it once. */
 export function recordReads(): ReadRecorder {
-  let seen: Set<string> | null = null;
-  const note = (given: unknown) => {
-    const file = seen === null ? null : asPath(given);
-    if (file !== null && !isCode(file)) seen!.add(file);
+  let read: Set<string> | null = null;
+  const written = new Set<string>();
+  const onRead = (given: unknown) => {
+    const file = read === null ? null : asPath(given);
+    if (file !== null && !isCode(file)) read!.add(file);
   };
-  wrap(fs as unknown as Functions, watched, note);
-  wrap(fs.promises as unknown as Functions, watchedPromises, note);
+  const onWrite = (given: unknown) => {
+    const file = read === null ? null : asPath(given);
+    // A cache that the file keeps for itself would have it evaluated for ever; the folder around it changes too.
+    if (file !== null) written.add(file).add(path.dirname(file));
+  };
+  for (const target of [fs, fs.promises] as unknown as Functions[]) {
+    wrap(target, reading, onRead);
+    wrap(target, writing, onWrite);
+  }
   return {
-    start: () => (seen = new Set()),
+    start: () => {
+      read = new Set();
+      written.clear();
+    },
     stop: () => {
-      const files = [...(seen ?? [])].sort();
-      seen = null;
+      const files = [...(read ?? [])].filter((file) => !written.has(file)).sort();
+      read = null;
       return files;
     },
   };
 }
 
-type Functions = { [name: string]: (...args: unknown[]) => unknown };
+type Functions = { [name: string]: ((...args: unknown[]) => unknown) | undefined };
 
 function wrap(target: Functions, functions: readonly string[], note: (given: unknown) => void): void {
-  for (const name of functions) {
-    const original = target[name]!;
+  for (const name of functions.flatMap((asynchronous) => [asynchronous, `${asynchronous}Sync`])) {
+    const original = target[name];
+    if (original === undefined) continue;
     const wrapped = function (this: unknown, ...args: unknown[]) {
       note(args[0]);
       return original.apply(this, args);

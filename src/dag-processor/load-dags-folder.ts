@@ -1,0 +1,96 @@
+/** The dags folder without a database: for `dags test`, `dags check`, `dags list --local`. */
+import { readFile, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from '../config/config';
+import type { BundleCode } from '../core/workload';
+import type { DagSpec } from '../dag-spec/spec';
+import { findFiles, importsDagClass } from './find-files';
+import type { ImportError } from './import-error';
+import { loadFile, type LoadedFile } from './load-file';
+import { LoadHosts } from './load-host';
+import { duplicateError, noDagError, ownDags } from './ownership';
+
+export interface LoadedDagFile {
+  /** Relative to the dags folder. */
+  readonly filePath: string;
+  readonly bundle: BundleCode;
+  readonly sources: { readonly [path: string]: string };
+  readonly specs: readonly DagSpec[];
+  readonly warnings: readonly string[];
+}
+
+export interface LoadedDagsFolder {
+  /** The real path of the dags folder. */
+  readonly root: string;
+  /** Files that make DAGs, sorted by path. */
+  readonly files: readonly LoadedDagFile[];
+  /** Of all files, in the same order. */
+  readonly specs: readonly DagSpec[];
+  readonly errors: readonly ImportError[];
+}
+
+export interface LoadDagsFolderOptions {
+  /** Look for this DAG only: files that name it go first, and the rest is left alone once it is found. */
+  readonly dagId?: string;
+}
+
+const AT_ONCE = 4;
+
+/**
+ * Loads every file in a process of its own kind, as the DAG processor does, and stores nothing.
+ * @throws ThenceError (NOT_FOUND) when there is no dags folder
+ */
+export async function loadDagsFolder(
+  config: Pick<Config, 'dagsFolder' | 'dagFileTimeoutMs' | 'dagFileMemoryMb'>,
+  { dagId }: LoadDagsFolderOptions = {},
+): Promise<LoadedDagsFolder> {
+  const found = await findFiles(config.dagsFolder);
+  const root = await realpath(config.dagsFolder);
+  const hosts = new LoadHosts(config);
+  try {
+    const first = dagId === undefined ? [] : await filesThatName(root, found, dagId);
+    const early = summarize(root, found, await loadAll(root, first, hosts));
+    if (dagId !== undefined && early.specs.some((spec) => spec.dagId === dagId)) return early;
+    return summarize(root, found, await loadAll(root, found, hosts));
+  } finally {
+    hosts.stop();
+  }
+}
+
+async function filesThatName(root: string, files: readonly string[], dagId: string): Promise<string[]> {
+  const texts = await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8').catch(() => '')));
+  return files.filter((_file, index) => texts[index]!.includes(dagId));
+}
+
+async function loadAll(root: string, files: readonly string[], hosts: LoadHosts): Promise<LoadedFile[]> {
+  const loaded: LoadedFile[] = [];
+  const left = [...files.entries()];
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) loaded[next[0]] = await loadFile(root, next[1], hosts);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return loaded;
+}
+
+function summarize(root: string, found: readonly string[], loaded: readonly LoadedFile[]): LoadedDagsFolder {
+  const isDagFile = new Set(found);
+  const imported = new Set(loaded.flatMap(({ filePath, sources }) => Object.keys(sources).filter((source) => source !== filePath)));
+  const owners = new Map<string, string>();
+  const files: LoadedDagFile[] = [];
+  const errors: ImportError[] = [];
+  for (const file of loaded) {
+    const { filePath, bundle, sources, error } = file;
+    if (error !== null) errors.push(error);
+    const own = ownDags(file, (other) => isDagFile.has(other));
+    const taken = own.find(({ spec }) => owners.has(spec.dagId));
+    if (taken !== undefined) errors.push(duplicateError(filePath, taken.spec.dagId, owners.get(taken.spec.dagId)!));
+    const mine = own.filter(({ spec }) => !owners.has(spec.dagId));
+    for (const { spec } of mine) owners.set(spec.dagId, filePath);
+    const isExpected = file.dags !== null && own.length === 0 && !imported.has(filePath) && importsDagClass(sources[filePath] ?? '');
+    if (isExpected) errors.push(noDagError(filePath));
+    if (bundle === null || mine.length === 0) continue;
+    const warnings = [...new Set(mine.flatMap((made) => made.warnings))];
+    files.push({ filePath, bundle, sources, specs: mine.map(({ spec }) => spec), warnings });
+  }
+  return { root, files, specs: files.flatMap(({ specs }) => specs), errors };
+}

@@ -1,0 +1,382 @@
+import { randomUUID } from 'node:crypto';
+import { renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DagProcessor } from '../../src/dag-processor/dag-processor';
+import type { Config } from '../../src/config/config';
+import type { Logger } from '../../src/telemetry/logger';
+import { testConfig } from '../support/config';
+import { useTestDatabase } from '../support/database';
+import { eventually } from '../support/eventually';
+import { fillFolder, makeFolder } from './make-folder';
+
+const db = useTestDatabase();
+const open: DagProcessor[] = [];
+beforeEach(() => db.reset());
+afterEach(async () => {
+  for (const processor of open.splice(0)) await processor.stop();
+});
+
+const silent: Logger = { debug: jest.fn(), info: jest.fn(), warn: jest.fn(), error: jest.fn(), child: () => silent as never } as never;
+
+function processorOf(dagsFolder: string, overrides: Partial<Config> = {}, wakeup = () => undefined): DagProcessor {
+  const config = testConfig({ dagsFolder, leaseMs: 5_000, ...overrides });
+  const processor = new DagProcessor({ database: db.database, config, logger: silent, wakeup });
+  open.push(processor);
+  return processor;
+}
+
+interface DagRow {
+  readonly dag_id: string;
+  readonly file_path: string;
+  readonly is_active: boolean;
+  readonly number: number;
+  readonly warnings: string[];
+  readonly next_run_after: Date | null;
+}
+
+async function dags(): Promise<DagRow[]> {
+  const { rows } = await db.pool.query<DagRow>(
+    `SELECT d.dag_id, d.file_path, d.is_active, v.number, d.warnings, d.next_run_after
+     FROM dag d JOIN dag_version v ON v.id = d.current_version ORDER BY d.dag_id`,
+  );
+  return rows;
+}
+
+async function importErrors(): Promise<
+  { file_path: string; message: string; line: number | null; col: number | null; frame: string | null }[]
+> {
+  return (await db.pool.query('SELECT file_path, message, line, col, frame FROM import_error ORDER BY file_path')).rows;
+}
+
+const countOf = async (table: string) => (await db.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)).rows[0]!.n;
+
+const dagFile = (id: string, more = '') =>
+  `import { DAG } from 'thence';\nnew DAG('${id}', { schedule: null }).task('t', () => ${more || 1});\n`;
+
+test('a file becomes rows: its DAGs, their version, its bundle with the sources', async () => {
+  const root = makeFolder({
+    'sales/etl.ts': `import { DAG } from 'thence';\nimport q from './q.sql';
+new DAG('etl', { schedule: '0 6 * * *', startDate: '2026-01-01', timezone: 'Europe/Zurich', tags: ['b', 'a'], owner: 'ann', description: q, maxActiveRuns: 3, catchup: true }).task('t', () => 1);
+new DAG('awake', { pausedUponCreation: false }).task('t', () => 1);`,
+    'sales/q.sql': 'select 1',
+  });
+  const summary = await processorOf(root).runOnce();
+  expect(summary).toMatchObject({ files: 1, evaluated: 1, changed: ['etl', 'awake'], deactivated: [], errors: [] });
+  const { rows } = await db.pool.query('SELECT * FROM dag ORDER BY dag_id DESC');
+  expect(rows[0]).toMatchObject({
+    dag_id: 'etl',
+    file_path: 'sales/etl.ts',
+    is_active: true,
+    is_paused: true,
+    description: 'select 1',
+    owner: 'ann',
+    tags: ['a', 'b'],
+    timezone: 'Europe/Zurich',
+    timetable_summary: '0 6 * * *',
+    max_active_runs: 3,
+    next_logical_date: new Date('2026-01-01T05:00:00Z'),
+    next_run_after: new Date('2026-01-02T05:00:00Z'),
+  });
+  expect(rows[1]).toMatchObject({ dag_id: 'awake', is_paused: false, next_run_after: null });
+  const bundles = await db.pool.query('SELECT format, sources FROM bundle');
+  expect(bundles.rows).toMatchObject([{ format: 'cjs', sources: { 'sales/q.sql': 'select 1' } }]);
+});
+
+test('a file that does not change is not loaded again, and loading it again makes no new version', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  expect(await processor.runOnce()).toMatchObject({ evaluated: 0, changed: [] });
+  await processor.stop();
+  expect(await processorOf(root).runOnce()).toMatchObject({ evaluated: 1, changed: [] });
+  expect(await countOf('dag_version')).toBe(1);
+});
+
+test('A, then B, then A again: A is current again and there are two versions', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl', '"a"') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  writeFileSync(path.join(root, 'etl.ts'), dagFile('etl', '"b"'));
+  expect(await processor.runOnce()).toMatchObject({ changed: ['etl'] });
+  expect(await dags()).toMatchObject([{ number: 2 }]);
+  writeFileSync(path.join(root, 'etl.ts'), dagFile('etl', '"a"'));
+  expect(await processor.runOnce()).toMatchObject({ changed: ['etl'] });
+  expect(await dags()).toMatchObject([{ number: 1 }]);
+  expect(await countOf('dag_version')).toBe(2);
+});
+
+test('a person who paused a DAG finds it paused after it changed', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl') });
+  const processor = processorOf(root, { dagsPausedAtCreation: false });
+  await processor.runOnce();
+  await db.pool.query('UPDATE dag SET is_paused = true');
+  writeFileSync(path.join(root, 'etl.ts'), dagFile('etl', '2'));
+  await processor.runOnce();
+  expect((await db.pool.query('SELECT is_paused FROM dag')).rows).toEqual([{ is_paused: true }]);
+});
+
+test('a file that fails stores its error; the last good version stays, and mending it removes the error', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  writeFileSync(path.join(root, 'etl.ts'), `import { DAG } from 'thence';\nnew DAG('etl', {{ schedule: null });\n`);
+  const summary = await processor.runOnce();
+  expect(summary.errors).toMatchObject([{ filePath: 'etl.ts', line: 2, column: 17 }]);
+  expect(await importErrors()).toMatchObject([
+    { file_path: 'etl.ts', line: 2, col: 17, frame: expect.stringContaining('> 2 |') as string },
+  ]);
+  expect(await dags()).toMatchObject([{ dag_id: 'etl', is_active: true, number: 1 }]);
+  writeFileSync(path.join(root, 'etl.ts'), dagFile('etl', '2'));
+  await processor.runOnce();
+  expect(await importErrors()).toEqual([]);
+  expect(await dags()).toMatchObject([{ number: 2 }]);
+});
+
+test('editing a helper, or a file that was read while loading, loads the DAG files that depend on it', async () => {
+  const root = makeFolder({
+    'etl.ts': `import { DAG } from 'thence';\nimport { name } from './lib/name';\nnew DAG(name).task('t', () => 1);`,
+    'yaml.ts': `import { DAG } from 'thence';\nimport { readFileSync, existsSync } from 'node:fs';\nnew DAG(readFileSync(__dirname + '/id.txt', 'utf8')).task('t', () => existsSync);`,
+    'other.ts': dagFile('other'),
+    'lib/name.ts': `export const name = 'one';`,
+    'id.txt': 'read_one',
+  });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  writeFileSync(path.join(root, 'lib/name.ts'), `export const name = 'two';`);
+  writeFileSync(path.join(root, 'id.txt'), 'read_two');
+  expect(await processor.runOnce()).toMatchObject({
+    changed: expect.arrayContaining(['two', 'read_two']),
+    deactivated: expect.arrayContaining(['one', 'read_one']),
+  });
+  expect((await dags()).filter((dag) => dag.is_active).map((dag) => dag.dag_id)).toEqual(['other', 'read_two', 'two']);
+});
+
+test('a deleted file deactivates its DAGs and takes its error along; coming back activates them', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl'), 'bad.ts': 'import { DAG } from "thence"; throw new Error("no");' });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  rmSync(path.join(root, 'etl.ts'));
+  rmSync(path.join(root, 'bad.ts'));
+  expect(await processor.runOnce()).toMatchObject({ deactivated: ['etl'], errors: [] });
+  expect(await dags()).toMatchObject([{ is_active: false }]);
+  expect(await importErrors()).toEqual([]);
+  fillFolder(root, { 'etl.ts': dagFile('etl') });
+  expect(await processor.runOnce()).toMatchObject({ changed: ['etl'] });
+  expect(await dags()).toMatchObject([{ is_active: true, number: 1 }]);
+});
+
+test('files deleted while no processor ran are noticed at the start', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl'), 'stays.ts': dagFile('stays') });
+  const first = processorOf(root);
+  await first.runOnce();
+  await first.stop();
+  rmSync(path.join(root, 'etl.ts'));
+  expect(await processorOf(root).runOnce()).toMatchObject({ deactivated: ['etl'] });
+});
+
+test('a renamed file keeps its DAG, without an error in between', async () => {
+  const root = makeFolder({ 'a.ts': dagFile('etl') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  renameSync(path.join(root, 'a.ts'), path.join(root, 'b.ts'));
+  expect(await processor.runOnce()).toMatchObject({ errors: [], deactivated: [] });
+  expect(await dags()).toMatchObject([{ dag_id: 'etl', file_path: 'b.ts', is_active: true }]);
+});
+
+describe('two files that make the same DAG id', () => {
+  test('the one stored first stays, the other is an import error; when the first goes, the other takes over at once', async () => {
+    const root = makeFolder({ 'b.ts': dagFile('etl') });
+    const processor = processorOf(root);
+    await processor.runOnce();
+    fillFolder(root, { 'a.ts': dagFile('etl', '"other"') + `new DAG('mine').task('t', () => 1);` });
+    const { errors } = await processor.runOnce();
+    expect(errors).toMatchObject([
+      { filePath: 'a.ts', message: expect.stringContaining('DAG id "etl" of a.ts is taken: b.ts made it first') as string },
+    ]);
+    expect(await dags()).toMatchObject([
+      { dag_id: 'etl', file_path: 'b.ts' },
+      { dag_id: 'mine', file_path: 'a.ts' },
+    ]);
+
+    unlinkSync(path.join(root, 'b.ts'));
+    expect(await processor.runOnce()).toMatchObject({ errors: [] });
+    expect(await dags()).toMatchObject([{ dag_id: 'etl', file_path: 'a.ts', is_active: true }, { dag_id: 'mine' }]);
+    expect(await importErrors()).toEqual([]);
+  });
+
+  test('when the first file makes it no longer, the other takes over at once', async () => {
+    const root = makeFolder({ 'b.ts': dagFile('etl') });
+    const processor = processorOf(root);
+    await processor.runOnce();
+    fillFolder(root, { 'a.ts': dagFile('etl') });
+    await processor.runOnce();
+    fillFolder(root, { 'b.ts': dagFile('another') });
+    expect(await processor.runOnce()).toMatchObject({ errors: [] });
+    expect(await dags()).toMatchObject([
+      { dag_id: 'another', file_path: 'b.ts' },
+      { dag_id: 'etl', file_path: 'a.ts', is_active: true },
+    ]);
+  });
+
+  test('a DAG file that imports another one does not take its DAG', async () => {
+    const root = makeFolder({
+      'base.ts': `import { DAG } from 'thence';\nexport const owner = 'ann';\nnew DAG('base').task('t', () => 1);`,
+      'a.ts': `import { DAG } from 'thence';\nimport { owner } from './base';\nnew DAG('a', { owner }).task('t', () => 1);`,
+    });
+    expect(await processorOf(root).runOnce()).toMatchObject({ errors: [] });
+    expect(await dags()).toMatchObject([
+      { dag_id: 'a', file_path: 'a.ts' },
+      { dag_id: 'base', file_path: 'base.ts' },
+    ]);
+  });
+
+  test('one file that makes an id twice says so', async () => {
+    const root = makeFolder({ 'a.ts': dagFile('etl') + `new DAG('etl');` });
+    const { errors } = await processorOf(root).runOnce();
+    expect(errors).toMatchObject([{ message: expect.stringContaining('a.ts makes two DAGs with the id "etl"') as string, line: 3 }]);
+  });
+});
+
+test('a file that imports DAG and makes none is an import error, unless another file imports it', async () => {
+  const root = makeFolder({
+    'forgot.ts': `import { DAG } from 'thence';\nexport function make() { return new DAG('never'); }`,
+    'lib/factory.ts': `import { DAG } from 'thence';\nexport const make = (id: string) => new DAG(id).task('t', () => 1);`,
+    'uses.ts': `import { make } from './lib/factory';\nmake('made');`,
+    'types.ts': `import type { DAG } from 'thence';\nexport type Mine = DAG;`,
+  });
+  const processor = processorOf(root);
+  const { errors } = await processor.runOnce();
+  expect(errors).toMatchObject([{ filePath: 'forgot.ts', message: expect.stringContaining('made no DAG') as string }]);
+  expect(await dags()).toMatchObject([{ dag_id: 'made', file_path: 'uses.ts' }]);
+  fillFolder(root, { 'later.ts': `import { make } from './forgot';\nmake().task('t', () => 1);` });
+  expect(await processor.runOnce()).toMatchObject({ errors: [] });
+  expect(await importErrors()).toEqual([]);
+});
+
+test('what .thenceignore names is left alone, at every level', async () => {
+  const root = makeFolder({
+    '.thenceignore': 'drafts/\n*.skip.ts\n',
+    'drafts/a.ts': dagFile('a'),
+    'b.skip.ts': dagFile('b'),
+    'team/.thenceignore': '!b.skip.ts\nsecret.ts',
+    'team/b.skip.ts': dagFile('team_b'),
+    'team/secret.ts': dagFile('secret'),
+    'team/node_modules/x/index.ts': dagFile('package'),
+    '.hidden/a.ts': dagFile('hidden'),
+    'types.d.ts': dagFile('types'),
+    'plain.mjs': dagFile('plain'),
+  });
+  await processorOf(root).runOnce();
+  expect((await dags()).map((dag) => dag.dag_id)).toEqual(['plain', 'team_b']);
+});
+
+test('a pool that does not exist and an executor that is not configured are warnings', async () => {
+  const root = makeFolder({
+    'etl.ts': `import { DAG } from 'thence';\nnew DAG('etl').task('t', { pool: 'big', executor: 'queue' }, () => 1);`,
+  });
+  await processorOf(root).runOnce();
+  const [{ warnings }] = (await dags()) as [DagRow];
+  expect(warnings).toEqual([expect.stringContaining('pool "big"'), expect.stringContaining('executor "queue"')]);
+});
+
+test('another schedule has another next run; another task does not touch it', async () => {
+  const scheduled = (schedule: string, task: string) =>
+    `import { DAG } from 'thence';\nnew DAG('etl', { schedule: '${schedule}', startDate: '2026-01-01', catchup: true }).task('${task}', () => 1);`;
+  const root = makeFolder({ 'etl.ts': scheduled('@daily', 'a') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  await db.pool.query(`UPDATE dag SET next_run_after = '2026-03-01'`);
+  fillFolder(root, { 'etl.ts': scheduled('@daily', 'b') });
+  await processor.runOnce();
+  expect((await dags())[0]!.next_run_after).toEqual(new Date('2026-03-01'));
+  fillFolder(root, { 'etl.ts': scheduled('@monthly', 'b') });
+  await processor.runOnce();
+  expect((await dags())[0]!.next_run_after).toEqual(new Date('2026-02-01'));
+});
+
+test('a value that the database refuses is an import error of that file alone', async () => {
+  const root = makeFolder({
+    'nul.ts': `import { DAG } from 'thence';\nnew DAG('nul', { description: 'a\\u0000b' }).task('t', () => 1);`,
+    'fine.ts': dagFile('fine'),
+  });
+  const { errors } = await processorOf(root).runOnce();
+  expect(errors).toMatchObject([
+    { filePath: 'nul.ts', message: expect.stringContaining('The database cannot store what nul.ts makes') as string },
+  ]);
+  expect((await dags()).map((dag) => dag.dag_id)).toEqual(['fine']);
+});
+
+test('a folder that is published by switching a symbolic link is read anew', async () => {
+  const parent = makeFolder({ 'rev1/etl.ts': dagFile('one'), 'rev2/etl.ts': dagFile('two'), current: { link: 'rev1' } });
+  const processor = processorOf(path.join(parent, 'current'));
+  await processor.runOnce();
+  unlinkSync(path.join(parent, 'current'));
+  symlinkSync('rev2', path.join(parent, 'current'));
+  expect(await processor.runOnce()).toMatchObject({ changed: ['two'], deactivated: ['one'] });
+});
+
+describe('one processor at a time', () => {
+  test('a second one is refused by name while the first is at work, and works when it has ended', async () => {
+    const root = makeFolder({ 'etl.ts': dagFile('etl') });
+    const first = processorOf(root);
+    await first.runOnce();
+    const second = processorOf(root);
+    await expect(second.runOnce()).rejects.toThrow(
+      `another DAG processor is at work (process ${process.pid} on ${os.hostname()}, ${root})`,
+    );
+    await first.stop();
+    await expect(second.runOnce()).resolves.toMatchObject({ changed: [] });
+  });
+
+  test('a session whose lease has ended, or whose process is dead, is taken over, and can store nothing afterwards', async () => {
+    const root = makeFolder({ 'etl.ts': dagFile('etl') });
+    const sleeper = processorOf(root);
+    await sleeper.runOnce();
+    await db.pool.query(`UPDATE session SET lease_until = clock_timestamp() - interval '1 s'`);
+    await processorOf(root).runOnce();
+    fillFolder(root, { 'etl.ts': dagFile('etl', '"by the sleeper"') });
+    await sleeper.runOnce().catch(() => undefined);
+    expect(await dags()).toMatchObject([{ number: 1 }]);
+    expect(await countOf(`session WHERE state = 'lost'`)).toBe(1);
+  });
+});
+
+describe('watching', () => {
+  test('a saved file is stored by itself, and the schedulers are told', async () => {
+    const root = makeFolder({ 'etl.ts': dagFile('etl') });
+    const wakeup = jest.fn();
+    const processor = processorOf(root, {}, wakeup as never);
+    processor.start();
+    await eventually(async () => expect(await dags()).toHaveLength(1));
+    expect(wakeup).toHaveBeenCalled();
+    fillFolder(root, { 'lib/deep/new.ts': dagFile(`new_${randomUUID().slice(0, 4)}`) });
+    fillFolder(root, { 'etl.ts': dagFile('etl', '2') });
+    await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', number: 2 }, { is_active: true }]));
+    rmSync(path.join(root, 'etl.ts'));
+    await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', is_active: false }, {}]));
+  });
+
+  test('a file that loads for ever keeps no other file waiting', async () => {
+    const root = makeFolder({
+      'a.ts': `import { DAG } from 'thence';\nwhile (true);`,
+      'b.ts': `import { DAG } from 'thence';\nwhile (true);`,
+    });
+    const processor = processorOf(root, { dagFileTimeoutMs: 60_000 });
+    processor.start();
+    fillFolder(root, { 'etl.ts': dagFile('etl') });
+    await eventually(async () => expect(await dags()).toHaveLength(1), 30_000);
+    expect(await importErrors()).toEqual([]);
+  });
+});
+
+test('many files: processes are replaced and none of it piles up', async () => {
+  const files = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`flows/f${n}.ts`, dagFile(`dag_${n}`)]));
+  const processor = processorOf(makeFolder(files));
+  const summary = await processor.runOnce();
+  expect(summary).toMatchObject({ files: 300, evaluated: 300, errors: [] });
+  expect(await countOf('dag')).toBe(300);
+  const { hosts } = processor as unknown as { hosts: { started: number; all: Set<unknown> } };
+  expect(hosts.started).toBeGreaterThan(2);
+  expect(hosts.all.size).toBeLessThanOrEqual(2);
+});
