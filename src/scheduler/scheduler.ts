@@ -18,8 +18,7 @@ import { CronService } from '../service/cron-service';
 import type { Service } from '../service/service';
 import { ServiceRunner } from '../service/service-runner';
 import { SessionKeeper } from '../service/session-keeper';
-import { WakeListener } from '../service/wakeup';
-import type { Wakeup } from '../service/wakeup';
+import type { WakeSource } from '../service/wakeup';
 import type { Logger } from '../telemetry/logger';
 import { CreateDueRuns } from './create-due-runs';
 import { DeleteOldRuns } from './delete-old-runs';
@@ -33,20 +32,17 @@ import { StartQueuedRuns } from './start-queued-runs';
 export interface SchedulerDeps {
   readonly database: Database;
   readonly ledger: Ledger;
-  /** By lane: the name under which tasks ask for an executor. Not started yet. */
+  /** By lane: 'default', and the name of each further one. Not started yet. */
   readonly executors: ReadonlyMap<string, Executor>;
   /** What task code may ask of the engine. */
   readonly api: ExecutionApi;
   readonly logs: LogStore;
-  readonly config: Pick<
-    Config,
-    'dagsFolder' | 'maxXcomBytes' | 'parallelism' | 'leaseMs' | 'killGraceMs' | 'retentionMs' | 'databaseDirectUrl'
-  >;
+  readonly config: Pick<Config, 'dagsFolder' | 'maxXcomBytes' | 'parallelism' | 'leaseMs' | 'killGraceMs' | 'retentionMs'>;
   /** thence's own, for the session. */
   readonly version: string;
   readonly logger: Logger;
-  /** Tells the other schedulers. */
-  readonly wakeup: Wakeup;
+  /** To and from other processes. Started and stopped by its owner. */
+  readonly wakeup: WakeSource;
   readonly clock?: Clock;
 }
 
@@ -58,7 +54,7 @@ export class Scheduler {
   private readonly engine: Engine;
   private readonly lanes: Lanes;
   private readonly metrics: RunMetrics;
-  private readonly listener: WakeListener;
+  private stopListening: () => void = () => undefined;
 
   private readonly createDueRuns: CreateDueRuns;
   private readonly runBackfills: RunBackfills;
@@ -97,7 +93,7 @@ export class Scheduler {
       dispatch: (claimed) => this.dispatch(claimed),
       cancel: (attemptId, why) => this.lanes.cancel(attemptId, why),
       logger: logger.child({ service: 'engine' }),
-      wakePeers: wakeup,
+      wakePeers: () => wakeup.notify(),
       onHop: (result, tookMs) => this.afterHop(result, tookMs),
       clock,
     });
@@ -119,7 +115,6 @@ export class Scheduler {
       new CronService(EVERY_MINUTE, new ReconcileRuns({ database, ledger, onWoken: () => this.engine.wakeUp() }), logger),
       new CronService(EVERY_HOUR, new DeleteOldRuns({ database, logs, clock, logger, retentionMs: config.retentionMs }), logger),
     ];
-    this.listener = new WakeListener(config.databaseDirectUrl ?? database.url, () => this.wake(), logger);
   }
 
   /** Resolves when it works. Rejects when the database cannot be reached or an executor does not start. */
@@ -130,7 +125,7 @@ export class Scheduler {
     await this.lanes.start();
     this.engine.start();
     for (const service of [this.creating, this.backfilling, this.starting, ...this.housekeeping]) service.start();
-    this.listener.start();
+    this.stopListening = this.deps.wakeup.onWake(() => this.wake());
   }
 
   /** Something may be there to be done. */
@@ -143,14 +138,12 @@ export class Scheduler {
   async stop(): Promise<void> {
     if (this.dueTimer) clearTimeout(this.dueTimer);
     this.engine.drain();
-    await Promise.all(
-      [this.listener, this.creating, this.backfilling, this.starting, this.reaping, ...this.housekeeping].map((part) => part.stop()),
-    );
+    await Promise.all([this.creating, this.backfilling, this.starting, this.reaping, ...this.housekeeping].map((part) => part.stop()));
     await this.lanes.stop(this.deps.config.killGraceMs);
     await this.engine.stop();
     await this.keeper.stop();
     // Others take over what was left.
-    this.deps.wakeup();
+    this.deps.wakeup.notify();
   }
 
   private dispatch(claimed: readonly ClaimedAttempt[]): void {
@@ -169,7 +162,7 @@ export class Scheduler {
   private afterReaping(lost: number): void {
     this.metrics.scheduler.orphansCleared.inc(lost);
     this.engine.wakeUp();
-    this.deps.wakeup();
+    this.deps.wakeup.notify();
   }
 
   private createAt(at: Instant, clock: Clock): void {
