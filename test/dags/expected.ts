@@ -1,0 +1,143 @@
+/** What each example DAG does when it runs once: for the test that executes them all. */
+import type { JsonObject, JsonValue } from '../../src/core/json';
+import type { RunState, TaskState } from '../../src/core/states';
+
+export interface ExpectedRun {
+  /** Relative to dags/. */
+  readonly file: string;
+  readonly dagId: string;
+  /** ISO date of the run. */
+  readonly logicalDate: string;
+  readonly conf?: JsonObject;
+  /** Needs the connection `examples`, to an empty Postgres database. */
+  readonly needsExamples?: true;
+  /** A run that has to be there before. */
+  readonly after?: { readonly dagId: string; readonly logicalDate: string };
+  readonly state: RunState;
+  readonly tasks: { readonly [taskId: string]: TaskState };
+  /** return_value by task; others are not compared. */
+  readonly outputs?: { readonly [taskId: string]: JsonValue };
+  /** A pattern for outputs that are text. */
+  readonly outputPatterns?: { readonly [taskId: string]: RegExp };
+  /** tryNumber at the end; 1 where nothing is said (0 for tasks that never began). */
+  readonly tries?: { readonly [taskId: string]: number };
+}
+
+export const expectedRuns: readonly ExpectedRun[] = [
+  {
+    file: 'seattle-weather.ts',
+    dagId: 'seattle_weather',
+    logicalDate: '2012-01-02',
+    needsExamples: true,
+    state: 'success',
+    tasks: { extract: 'success', validate: 'success', load: 'success' },
+    outputs: {
+      extract: { date: '2012-01-02', precipitation: '10.9', temp_max: '10.6', temp_min: '2.8', wind: '4.5', weather: 'rain' },
+      validate: { date: '2012-01-02', precipitation: 10.9, temp_max: 10.6, temp_min: 2.8, wind: 4.5, weather: 'rain' },
+    },
+  },
+  {
+    file: 'seattle-weather.ts',
+    dagId: 'seattle_weather',
+    logicalDate: '2016-01-01', // the file ends a day earlier
+    needsExamples: true,
+    state: 'failed',
+    tasks: { extract: 'failed', validate: 'upstream_failed', load: 'upstream_failed' },
+  },
+  {
+    file: 'seattle-weather-monthly.ts',
+    dagId: 'seattle_weather_monthly',
+    logicalDate: '2012-01-01',
+    needsExamples: true,
+    after: { dagId: 'seattle_weather', logicalDate: '2012-01-02' },
+    state: 'success',
+    tasks: { read_days: 'success', totals: 'success', chart: 'success' },
+    outputs: { totals: { days: 1, rain: 10.9, warmest: 10.6, coldest: 2.8 } },
+    outputPatterns: { chart: /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg".*Seattle, January 2012: 10\.9 mm of rain.*<\/svg>$/s },
+  },
+  {
+    file: 'seattle-weather-monthly.ts',
+    dagId: 'seattle_weather_monthly',
+    logicalDate: '2015-12-01', // nothing loaded
+    needsExamples: true,
+    state: 'success',
+    tasks: { read_days: 'skipped', totals: 'skipped', chart: 'skipped' },
+  },
+  {
+    file: 'diamond.ts',
+    dagId: 'diamond',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: { numbers: 'success', sum: 'success', largest: 'success', report: 'success' },
+    outputs: { sum: 496, largest: 31, report: { sum: 496, largest: 31, average: 16 } },
+  },
+  {
+    file: 'branching.ts',
+    dagId: 'branching',
+    logicalDate: '2026-01-05', // a Monday
+    state: 'success',
+    tasks: { which_day: 'success', workday: 'success', rest: 'skipped', tidy_up: 'skipped', join: 'success' },
+    outputs: { workday: 'worked' },
+  },
+  {
+    file: 'branching.ts',
+    dagId: 'branching',
+    logicalDate: '2026-01-04', // a Sunday
+    state: 'success',
+    tasks: { which_day: 'success', workday: 'skipped', rest: 'success', tidy_up: 'success', join: 'success' },
+    outputs: { rest: 'rested', tidy_up: 'tidied' },
+  },
+  {
+    file: 'retries.ts',
+    dagId: 'retries',
+    logicalDate: '2026-01-01',
+    state: 'success',
+    tasks: { flaky: 'success', done: 'success' },
+    outputs: { flaky: 3, done: 'succeeded with try 3' },
+    tries: { flaky: 3 },
+  },
+  {
+    file: 'bash-pipeline.ts',
+    dagId: 'bash_pipeline',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: { make: 'success', count: 'success', tidy: 'success' },
+    outputs: { count: '3', tidy: 'removed a file of 3 lines, next is 2026-02-01' },
+  },
+  {
+    file: 'params-form.ts',
+    dagId: 'params_form',
+    logicalDate: '2026-01-01',
+    state: 'success',
+    tasks: { plan: 'success', carry_out: 'success' },
+    outputs: { carry_out: 'would send 10 orders since 2026-01-01' },
+  },
+  {
+    file: 'params-form.ts',
+    dagId: 'params_form',
+    logicalDate: '2026-01-02',
+    conf: { region: 'us', limit: 2, since: '2025-06-30', dryRun: false, note: 'by hand' },
+    state: 'success',
+    tasks: { plan: 'success', carry_out: 'success' },
+    outputs: { plan: ['us-1', 'us-2'], carry_out: 'sent 2 orders since 2025-06-30' },
+  },
+  {
+    file: 'grouped.ts',
+    dagId: 'grouped',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: {
+      start: 'success',
+      'orders.fetch': 'success',
+      'orders.checks.not_empty': 'success',
+      'orders.checks.no_duplicates': 'success',
+      'orders.publish': 'success',
+      'customers.fetch': 'success',
+      'customers.checks.not_empty': 'success',
+      'customers.checks.no_duplicates': 'success',
+      'customers.publish': 'success',
+      end: 'success',
+    },
+    outputs: { 'orders.checks.no_duplicates': true, 'customers.publish': 'published customers of 2026-01-31' },
+  },
+];
