@@ -95,7 +95,10 @@ function resolves(name: string, folder: string): boolean {
 }
 
 async function run(compiler: string, config: string): Promise<string> {
-  const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'false'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [compiler, '-p', config, '--pretty', 'false'], {
+    cwd: path.dirname(config),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject));
