@@ -1,0 +1,79 @@
+/** What tests of the pages hand to the web server in place of parts that they do not test. */
+import type { Pool } from 'pg';
+import type { Auth } from '../../src/auth/auth';
+import type { Actor, Commands } from '../../src/commands/commands';
+import { ThenceError } from '../../src/core/errors';
+import type { Logger } from '../../src/telemetry/logger';
+
+/** One user: admin / admin. */
+export const testAuth: Auth = {
+  checkPassword: async (username, password) => (username === 'admin' && password === 'admin' ? { username, role: 'admin' } : null),
+  issueToken: async () => 'token',
+  verifyToken: async () => null,
+  findUser: async (username) => (username === 'admin' ? { username, role: 'admin' } : null),
+};
+
+export const silentLogger: Logger = {
+  debug: () => silentLogger, info: () => silentLogger, warn: () => silentLogger, error: () => silentLogger, child: () => silentLogger,
+} as unknown as Logger; // prettier-ignore
+
+export interface RecordedCall {
+  readonly command: keyof Commands;
+  readonly request: unknown;
+  readonly actor: Actor | null;
+}
+
+/** Remembers what it was asked; pausing is carried out, as the pages show its effect. */
+export function recordingCommands(pool: Pool): Commands & { readonly calls: RecordedCall[] } {
+  const calls: RecordedCall[] = [];
+  const call = (command: keyof Commands, request: unknown, actor: Actor | null = null): void =>
+    void calls.push({ command, request, actor });
+  return {
+    calls,
+    async triggerRun(request, actor) {
+      call('triggerRun', request, actor);
+      const known = await pool.query('SELECT FROM dag WHERE dag_id = $1', [request.dagId]);
+      if (known.rowCount === 0) throw new ThenceError('NOT_FOUND', `there is no DAG "${request.dagId}"`);
+      const runId = request.runId ?? 'manual__2026-01-02T03:04:05.678Z_abcdef';
+      return { run: 1, dagId: request.dagId, runId, logicalDate: null, interval: null, runAfter: Date.now(), conf: {}, isPaused: false };
+    },
+    async setPaused(dagId, paused, actor) {
+      call('setPaused', { dagId, paused }, actor);
+      const { rowCount } = await pool.query('UPDATE dag SET is_paused = $2 WHERE dag_id = $1', [dagId, paused]);
+      if (rowCount === 0) throw new ThenceError('NOT_FOUND', `there is no DAG "${dagId}"`);
+      return { changed: true };
+    },
+    async markRun(request, actor) {
+      call('markRun', request, actor);
+    },
+    async setRunNote(request, actor) {
+      call('setRunNote', request, actor);
+    },
+    async clearRun(request, actor) {
+      call('clearRun', request, actor);
+    },
+    async dryRunBackfill(request) {
+      call('dryRunBackfill', request);
+      const at = Date.parse('2026-01-01T00:00:00Z');
+      const local = { start: '2026-01-01T00:00:00.000+01:00', end: '2026-01-02T00:00:00.000+01:00' };
+      return {
+        dagId: request.dagId,
+        timezone: 'Europe/Zurich',
+        items: [{ logicalDate: at, interval: { start: at, end: at + 86_400_000 }, local, existing: null, action: 'create' }],
+      };
+    },
+    async createBackfill(request, actor) {
+      call('createBackfill', request, actor);
+      return { id: 7, dagId: request.dagId, total: 31 };
+    },
+    async cancelBackfill(id, actor) {
+      call('cancelBackfill', id, actor);
+    },
+    async pauseBackfill(id, actor) {
+      call('pauseBackfill', id, actor);
+    },
+    async unpauseBackfill(id, actor) {
+      call('unpauseBackfill', id, actor);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/*
+ * data-async    sent without leaving the page; the content is looked at again afterwards
+ * data-confirm  asks first
+ * data-filter   a form whose fields filter the page as they change
+ * data-dialog   a link whose page opens in a dialog
+ */
+import { toast } from './frame.js';
+import { go, refresh } from './live.js';
+import { showTimes } from './time.js';
+
+const dialog = document.getElementById('dialog');
+const dialogContent = document.getElementById('dialog-content');
+
+export function start() {
+  document.addEventListener('submit', (event) => void onSubmit(event));
+  document.addEventListener('input', onFilter);
+  document.addEventListener('change', onFilter);
+  document.addEventListener('click', (event) => void onClick(event));
+  dialog?.addEventListener('click', (event) => {
+    // The dialog itself is only hit outside its content.
+    if (event.target === dialog) dialog.close();
+  });
+}
+
+async function onSubmit(event) {
+  const form = event.target;
+  if (form.dataset.filter !== undefined) {
+    event.preventDefault();
+    return void filter(form);
+  }
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return event.preventDefault();
+  if (form.dataset.async === undefined && !(form.dataset.trigger !== undefined && dialog?.contains(form))) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button) button.disabled = true;
+  try {
+    const body = new URLSearchParams(new FormData(form, button));
+    const headers = { Accept: 'application/json' };
+    const response = await fetch(form.action, { method: 'POST', body, headers, credentials: 'same-origin' });
+    if (response.status === 401) return location.reload();
+    const answer = await response.json();
+    if (!response.ok) return fail(form, answer.error ?? `The server answered ${response.status}.`);
+    if (dialog?.contains(form)) {
+      dialog.close();
+      toast(answer.text, { link: answer.to });
+    } else if (form.dataset.quiet === undefined) toast(answer.text);
+    await refresh();
+  } catch {
+    fail(form, 'The server does not answer. Nothing may have been changed; look and try again.');
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+function fail(form, text) {
+  const place = form.querySelector('[data-error]');
+  if (!place) return toast(text, { kind: 'error' });
+  place.hidden = false;
+  place.lastElementChild.textContent = text;
+  place.scrollIntoView({ block: 'nearest' });
+}
+
+let filterTimer = 0;
+function onFilter(event) {
+  const form = event.target.closest?.('form[data-filter]');
+  if (!form) return;
+  clearTimeout(filterTimer);
+  filterTimer = setTimeout(() => void filter(form), event.type === 'input' && event.target.type === 'search' ? 180 : 0);
+}
+
+function filter(form) {
+  clearTimeout(filterTimer);
+  const url = new URL(form.getAttribute('action') || location.pathname, location.href);
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value !== '') query.append(name, value);
+  url.search = query.toString();
+  if (url.href !== location.href) return go(url.href);
+}
+
+async function onClick(event) {
+  if (event.target.closest?.('[data-close]') && dialog?.contains(event.target)) {
+    event.preventDefault();
+    dialog.close();
+    return;
+  }
+  const link = event.target.closest?.('a[data-dialog]');
+  if (!link || !dialog || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    const url = new URL(link.href);
+    url.searchParams.set('fragment', '1');
+    const response = await fetch(url, { credentials: 'same-origin' });
+    if (!response.ok) return location.assign(link.href);
+    dialogContent.innerHTML = await response.text();
+    showTimes(dialogContent);
+    dialog.showModal();
+    dialogContent.querySelector('input:not([type=hidden]), textarea, select')?.focus();
+  } catch {
+    location.assign(link.href);
+  }
+}

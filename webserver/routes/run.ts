@@ -1,0 +1,69 @@
+/** `/dags/:dagId/runs/:runId`, and what can be done to a run. */
+import { Router } from 'express';
+import { readCompiledDag } from '../../src/read-model/ui/dag-page';
+import { arrangeRows } from '../../src/read-model/ui/grid';
+import { readRun, readRunTasks } from '../../src/read-model/ui/run';
+import type { RunPage } from '../../src/read-model/ui/run';
+import { ThenceError } from '../../src/core/errors';
+import { actorOf, answerForm, field, IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
+import type { WebContext } from '../ui/context';
+import { queryText } from '../ui/links';
+import type { Query } from '../ui/links';
+import { graphLocals, loadDag } from './dag';
+
+export async function loadRun(context: WebContext, dagId: string, runId: string): Promise<RunPage> {
+  const run = await readRun(context.database.pool, dagId, runId);
+  if (!run) throw notFound(`DAG "${dagId}" has no run "${runId}".`);
+  return run;
+}
+
+const views = ['tasks', 'graph', 'details'] as const;
+
+export function runRoutes(context: WebContext): Router {
+  const router = Router();
+  const { pool } = context.database;
+
+  router.get('/dags/:dagId/runs/:runId', async (request, response) => {
+    const dag = await loadDag(context, param(request, 'dagId'));
+    const run = await loadRun(context, dag.dagId, param(request, 'runId'));
+    const view = views.find((name) => name === queryText(request, 'view')) ?? 'tasks';
+    const [instances, compiled] = await Promise.all([readRunTasks(pool, run.pk), run.version ? readCompiledDag(pool, run.version) : null]);
+    const counts: Record<string, number> = {};
+    for (const { state } of instances) counts[state ?? 'none'] = (counts[state ?? 'none'] ?? 0) + 1;
+    const address = (change: Query): string => context.links.run(dag.dagId, run.runId, { view: 'graph', ...change });
+    const graph = view === 'graph' ? await graphLocals(context, request, dag, run.runId, address) : {};
+    const rows = compiled ? arrangeRows(compiled) : [];
+    const open = run.state === 'running' || run.state === 'queued';
+    await sendPage(context, request, response, {
+      view: 'pages/run',
+      title: `${dag.dagId} · ${run.runId}`,
+      nav: 'dags',
+      dagZone: dag.timezone,
+      liveMs: open ? LIVE_MS : IDLE_MS,
+      locals: { dag, run, view, views, rows, instances, counts, compiled, ...graph },
+    });
+  });
+
+  router.post('/dags/:dagId/runs/:runId/mark', async (request, response) => {
+    const [dagId, runId] = [param(request, 'dagId'), param(request, 'runId')];
+    const state = field(request, 'state');
+    if (state !== 'success' && state !== 'failed') {
+      throw new ThenceError('INVALID_VALUE', `A run can be marked success or failed; "${state}" was sent.`);
+    }
+    await context.commands.markRun({ dagId, runId, state }, actorOf(request));
+    answerForm(request, response, context.links.run(dagId, runId), `${runId} is marked ${state}.`);
+  });
+
+  router.post('/dags/:dagId/runs/:runId/clear', async (request, response) => {
+    const [dagId, runId] = [param(request, 'dagId'), param(request, 'runId')];
+    await context.commands.clearRun({ dagId, runId }, actorOf(request));
+    answerForm(request, response, context.links.run(dagId, runId), `${runId} starts again.`);
+  });
+
+  router.post('/dags/:dagId/runs/:runId/note', async (request, response) => {
+    const [dagId, runId] = [param(request, 'dagId'), param(request, 'runId')];
+    await context.commands.setRunNote({ dagId, runId, note: field(request, 'note') || null }, actorOf(request));
+    answerForm(request, response, context.links.run(dagId, runId), 'The note is saved.');
+  });
+  return router;
+}

@@ -1,0 +1,90 @@
+/** `/dags/:dagId/runs/:runId/tasks/:taskId`: log, tries, XCom, rendered templates, and why it waits. */
+import { Router } from 'express';
+import type { Request } from 'express';
+import { isFinished } from '../../src/core/states';
+import { readCompiledDag } from '../../src/read-model/ui/dag-page';
+import type { RunPage } from '../../src/read-model/ui/run';
+import { readAttempts, readTaskInstance, readXComs } from '../../src/read-model/ui/task-instance';
+import type { TaskInstancePage } from '../../src/read-model/ui/task-instance';
+import { readBlockers } from '../../src/read-model/ui/why-waiting';
+import type { LogRef } from '../../src/logs/log-store';
+import { IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
+import type { WebContext } from '../ui/context';
+import { queryNumber, queryText } from '../ui/links';
+import { describeXCom } from '../ui/xcom';
+import { loadDag } from './dag';
+import { loadRun } from './run';
+
+const views = ['log', 'xcom', 'templates', 'tries', 'details'] as const;
+const MOST_TRIES = 1_000_000;
+const LOG_BYTES = 512 * 1024;
+
+export function taskRoutes(context: WebContext): Router {
+  const router = Router();
+  const { pool } = context.database;
+
+  router.get('/dags/:dagId/runs/:runId/tasks/:taskId', async (request, response) => {
+    const dag = await loadDag(context, param(request, 'dagId'));
+    const { run, task } = await loadTask(context, request);
+    const view = views.find((name) => name === queryText(request, 'view')) ?? 'log';
+    const tryNumber = queryNumber(request, 'try', task.tryNumber, 1, MOST_TRIES);
+    const compiled = run.version ? await readCompiledDag(pool, run.version) : null;
+    const [attempts, xcoms, blockers] = await Promise.all([
+      readAttempts(pool, task.pk),
+      view === 'xcom' ? readXComs(pool, run.pk, task.taskId, task.mapIndex) : [],
+      readBlockers(pool, run, task, compiled),
+    ]);
+    await sendPage(context, request, response, {
+      view: 'pages/task',
+      title: `${task.taskId} · ${run.runId}`,
+      nav: 'dags',
+      dagZone: dag.timezone,
+      liveMs: isFinished(task.state) && run.endDate ? IDLE_MS : LIVE_MS,
+      locals: {
+        dag, run, task, view, views, tryNumber, attempts, blockers,
+        xcoms: xcoms.map(describeXCom),
+        compiledTask: compiled?.tasks.get(task.taskId) ?? null,
+        logQuery: { try: tryNumber, map_index: task.mapIndex >= 0 ? task.mapIndex : null },
+      }, // prettier-ignore
+    });
+  });
+
+  /** What has come since `from`. `done`: the try has ended and all of it is here. */
+  router.get('/dags/:dagId/runs/:runId/tasks/:taskId/log.json', async (request, response) => {
+    const { ref, isLive } = await logOf(request);
+    const page = await context.logStore.read(ref, queryNumber(request, 'from', 0, 0, Number.MAX_SAFE_INTEGER), LOG_BYTES);
+    response.set('Cache-Control', 'no-store').json({ ...page, done: !isLive && page.lines.length === 0 });
+  });
+
+  router.get('/dags/:dagId/runs/:runId/tasks/:taskId/log.txt', async (request, response) => {
+    const { ref } = await logOf(request);
+    const name = `${ref.dagId}.${ref.runId}.${ref.taskId}.${ref.tryNumber}.log`.replace(/[^A-Za-z0-9_.-]/g, '_');
+    response.type('text/plain; charset=utf-8').set('Cache-Control', 'no-store');
+    if (request.query['download'] !== undefined) response.attachment(name).type('text/plain; charset=utf-8');
+    for (let from = 0; ;) {
+      const page = await context.logStore.read(ref, from, LOG_BYTES);
+      for (const line of page.lines) response.write(`${line.time} ${line.level.toUpperCase().padEnd(5)} ${line.message}\n`);
+      if (page.lines.length === 0 || page.next === from) break;
+      from = page.next;
+    }
+    response.end();
+  });
+
+  async function logOf(request: Request): Promise<{ ref: LogRef; isLive: boolean }> {
+    const { run, task } = await loadTask(context, request);
+    const tryNumber = queryNumber(request, 'try', task.tryNumber, 1, MOST_TRIES);
+    const ref = { dagId: run.dagId, runId: run.runId, taskId: task.taskId, mapIndex: task.mapIndex, tryNumber };
+    const isLive = tryNumber >= task.tryNumber && !(isFinished(task.state) && run.endDate !== null) && !isFinished(task.state);
+    return { ref, isLive };
+  }
+  return router;
+}
+
+async function loadTask(context: WebContext, request: Request): Promise<{ run: RunPage; task: TaskInstancePage }> {
+  const run = await loadRun(context, param(request, 'dagId'), param(request, 'runId'));
+  const mapIndex = queryNumber(request, 'map_index', -1, -1, 1_000_000);
+  const task = await readTaskInstance(context.database.pool, run.pk, param(request, 'taskId'), mapIndex);
+  if (!task)
+    throw notFound(`Run "${run.runId}" has no task "${param(request, 'taskId')}"${mapIndex >= 0 ? ` with map index ${mapIndex}` : ''}.`);
+  return { run, task };
+}
