@@ -29,9 +29,12 @@ function loadExecutor(name: string, settings: Settings): Executor {
     const loaded = require(file) as { default?: unknown; Executor?: unknown };
     exported = loaded.Executor ?? loaded.default ?? loaded;
   } catch (error) {
-    throw new ThenceError('CONFIG', `the executor module ${file} (THENCE_EXECUTOR) could not be loaded: ${(error as Error).message}`, { cause: error });
+    throw new ThenceError('CONFIG', `the executor module ${file} (THENCE_EXECUTOR) could not be loaded: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
-  const executor = typeof exported === 'function' ? (new (exported as new (settings: Settings) => Executor)(settings) as unknown) : exported;
+  const executor =
+    typeof exported === 'function' ? (new (exported as new (settings: Settings) => Executor)(settings) as unknown) : exported;
   if (isExecutor(executor)) return executor;
   throw new ThenceError('CONFIG', `the module ${file} (THENCE_EXECUTOR) exports no Executor: it needs name, ${methods.join(', ')}`);
 }

@@ -13,4 +13,11 @@ export interface AttemptScope {
   readonly children: Map<number, { readonly ownGroup: boolean }>;
 }
 
-export const attemptScope = new AsyncLocalStorage<AttemptScope>();
+/** `outside`: code that belongs to no attempt although one calls it, such as what shows its log. */
+export const attemptScope = new AsyncLocalStorage<AttemptScope | 'outside'>();
+
+/** The attempt that the calling code belongs to; without one, what `otherwise` says. */
+export function currentScope(otherwise: () => AttemptScope | null): AttemptScope | null {
+  const scope = attemptScope.getStore();
+  return scope === 'outside' ? null : (scope ?? otherwise());
+}

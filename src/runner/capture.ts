@@ -6,7 +6,7 @@ import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import type { LogLevel } from '../logs/log-store';
 import type { AttemptScope } from './attempt-scope';
-import { attemptScope } from './attempt-scope';
+import { currentScope } from './attempt-scope';
 
 const levels: Readonly<Record<string, LogLevel>> = {
   debug: 'debug',
@@ -19,7 +19,7 @@ const levels: Readonly<Record<string, LogLevel>> = {
 
 /** @returns puts everything back as it was. */
 export function installCapture(current: () => AttemptScope | null): () => void {
-  const find = () => attemptScope.getStore() ?? current();
+  const find = () => currentScope(current);
   const undo = [captureConsole(find), captureStream('stdout', find), captureStream('stderr', find), captureUncaught(find)];
   return () => undo.forEach((restore) => restore());
 }

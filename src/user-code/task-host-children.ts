@@ -7,7 +7,7 @@ import { ChildProcess } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { AttemptScope } from '../runner/attempt-scope';
-import { attemptScope } from '../runner/attempt-scope';
+import { currentScope } from '../runner/attempt-scope';
 import { isGroupThere, isThere, killGroup, killOne, startTimeOf } from './process-groups';
 
 interface SpawnOptions {
@@ -27,7 +27,7 @@ export function trackChildren(
   const prototype = ChildProcess.prototype as unknown as Spawns;
   const original = prototype.spawn;
   prototype.spawn = function spawn(options) {
-    const scope = attemptScope.getStore() ?? current();
+    const scope = currentScope(current);
     if (!scope) return original.call(this, options);
     const inherited = pipeInstead(options);
     const result = original.call(this, options);

@@ -26,6 +26,8 @@ export interface TaskHostOptions {
   readonly runDir: string;
   /** Processes only: threads share the process's figures, and cannot change the working directory. */
   readonly ownProcess: boolean;
+  /** Takes what no attempt can be found for as the running or last attempt's: right in a host, wrong beside code of our own. @default true */
+  readonly takesStrays?: boolean;
   /** Where an attempt's lines go. @default its log file */
   readonly sink?: (task: RunTask) => LineSink;
   /** The attempt's living children changed. */
@@ -51,7 +53,7 @@ export class TaskHost {
   private resources: ReadonlyMap<string, number> | null = null;
 
   constructor(private readonly options: TaskHostOptions) {
-    const current = () => this.scope;
+    const current = () => (options.takesStrays === false ? null : this.scope);
     this.uninstall = [installCapture(current), trackChildren(options.runDir, current, options.onChildren)];
   }
 

@@ -1,0 +1,49 @@
+/** The ExecutionApi of `dags test`: no database, XComs in the memory ledger, code handed in. */
+import { ThenceError } from '../core/errors';
+import type { BundleCode } from '../core/workload';
+import type { Secrets } from '../secrets/secrets';
+import { AttemptGone } from './execution-api';
+import type { ExecutionApi } from './execution-api';
+
+/** What it needs of `MemoryLedger`. */
+export interface XComStore {
+  attempt(
+    id: string,
+  ): { readonly state: string; readonly task: { readonly run: { readonly pk: number; readonly new: { readonly runId: string } } } } | null;
+  getXCom(run: number, taskId: string, key?: string): string | null;
+  /** False: the attempt has ended. */
+  setXCom(attemptId: string, key: string, value: string): boolean;
+}
+
+export interface MemoryExecutionApiOptions {
+  readonly ledger: XComStore;
+  readonly bundles: readonly BundleCode[];
+  readonly secrets: Secrets;
+}
+
+export function createMemoryExecutionApi({ ledger, bundles, secrets }: MemoryExecutionApiOptions): ExecutionApi {
+  return {
+    async getBundle(hash) {
+      const bundle = bundles.find((one) => one.hash === hash);
+      if (!bundle) throw new ThenceError('NOT_FOUND', `there is no code with the hash ${hash}`);
+      return bundle;
+    },
+    async pullXComs(attemptId, { taskIds, key, mapIndexes, runId }) {
+      const attempt = ledger.attempt(attemptId);
+      if (!attempt || attempt.state === 'ended') throw new AttemptGone(attemptId);
+      const { run } = attempt.task;
+      if ((runId !== undefined && runId !== run.new.runId) || (mapIndexes && !mapIndexes.includes(-1))) return [];
+      return taskIds.flatMap((taskId) => {
+        const value = ledger.getXCom(run.pk, taskId, key);
+        return value === null ? [] : [{ taskId, mapIndex: -1, key, value }];
+      });
+    },
+    async pushXCom(attemptId, key, value) {
+      if (!ledger.setXCom(attemptId, key, value)) throw new AttemptGone(attemptId);
+    },
+    setRendered: async () => undefined,
+    previousSuccess: async () => null, // there is only this run
+    getVariable: async (_attemptId, key) => secrets.variable(key),
+    getConnection: async (_attemptId, id) => secrets.connection(id),
+  };
+}
