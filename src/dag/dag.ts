@@ -11,6 +11,11 @@ import type { DagOptions } from './types';
 const later: Check = () => null; // checked when the DAG is serialized, by the libraries that know
 const object: Check = (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'an object');
 
+const schema: Check = (value) =>
+  object(value) === null || (typeof value === 'function' && '~standard' in value)
+    ? null
+    : 'a schema of an object: of zod or another Standard Schema library, or JSON Schema';
+
 const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   schedule: later,
   startDate: later,
@@ -21,7 +26,7 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   maxActiveTasks: integer(1, 1_000_000),
   maxActiveTasksPerDag: integer(1, 1_000_000),
   defaultArgs: object,
-  params: object,
+  params: schema,
   tags: listOf((tag) => (typeof tag === 'string' && /^.{1,100}$/.test(tag) ? null : 'a string of 1 to 100 characters')),
   description: text,
   docMd: text,

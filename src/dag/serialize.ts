@@ -8,7 +8,7 @@ import { taskOf, type BaseOperator } from './base-operator';
 import type { DAG } from './dag';
 import { resolveEdges } from './edges';
 import { madeAt } from './location';
-import { checkParamDefaults, paramsToJsonSchema } from './params';
+import { serializeParams } from './params';
 import { parseDate, parseTimetable } from './schedule';
 import type { TaskGroup } from './task-group';
 import { TASK_OPTION_NAMES } from './task-options';
@@ -47,8 +47,8 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
   const startDate = options.startDate === undefined ? null : parseDate(options.startDate, timezone, `\`startDate\` of ${owner}`);
   const endDate = options.endDate === undefined ? null : parseDate(options.endDate, timezone, `\`endDate\` of ${owner}`);
   checkDates(dag, owner, { scheduled: timetable.kind !== 'null', startDate, endDate });
-  const params = paramsToJsonSchema(dag);
-  if (params) checkParamDefaults(params, timetable.kind !== 'null', owner);
+  const params = serializeParams(dag, timetable.kind !== 'null');
+  warnings.push(...params.warnings);
 
   const spec: DagSpec = {
     format: SPEC_FORMAT,
@@ -67,7 +67,7 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
     maxActiveTasksPerDag: options.maxActiveTasksPerDag ?? null,
     pausedUponCreation: options.pausedUponCreation ?? null,
     rerunWithLatestVersion: options.rerunWithLatestVersion ?? true,
-    params,
+    params: params.schema,
     tasks: tasks.map(taskSpec),
     groups: groups.map(groupSpec),
     edges: resolveEdges(dag),

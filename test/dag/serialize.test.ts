@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { z as z3 } from 'zod/v3';
 import { BashOperator, BranchOperator, DAG, EmptyOperator, TaskGroup } from 'thence';
 import { canonicalJson, specHash } from '../../src/dag-spec/canonical';
 import { compileDag } from '../../src/dag-spec/compiled-dag';
@@ -150,6 +151,26 @@ test('params become JSON Schema, from zod or as given', () => {
   });
   const schema = { type: 'object', required: ['n'], properties: { n: { type: 'number' } } } as const;
   expect(specOf({ params: schema }).params).toEqual(schema);
+});
+
+test('a schema that cannot be written as JSON Schema gives its names and defaults, with a warning', () => {
+  const { spec, warnings } = serializeDag(
+    new DAG('d', { schedule: '@daily', params: z3.object({ n: z3.number().default(3), s: z3.string().optional() }) }),
+  );
+  expect(spec.params).toEqual({ type: 'object', properties: { n: { default: 3 } } });
+  expect(warnings).toContainEqual(expect.stringMatching(/`params` of DAG "d" .*: this zod schema cannot be written as JSON Schema/));
+  expect(specOf({ params: z3.object({ n: z3.number() }) }).params).toEqual({ type: 'object' });
+  expect(() => specOf({ schedule: '@daily', params: z3.object({ n: z3.number() }) })).toThrow(
+    /`n`: Required; a scheduled run is given no params/,
+  );
+});
+
+test('what JSON Schema has no form for is left to the parser, and a union of objects is an object', () => {
+  expect(specOf({ params: z.object({ since: z.coerce.date() }) }).params).toMatchObject({ type: 'object', properties: { since: {} } });
+  expect(specOf({ params: z.union([z.object({ a: z.string() }), z.object({ b: z.string() })]) }).params).toMatchObject({
+    type: 'object',
+    anyOf: [{}, {}],
+  });
 });
 
 test('template files beside the DAG file are read into the result; a command that merely ends in .sh is not one', () => {
