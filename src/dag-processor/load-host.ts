@@ -150,7 +150,7 @@ class LoadHost {
 
   constructor(private readonly limits: LoadLimits) {
     this.rssLimitMb = HOST_ITSELF_MB + limits.dagFileMemoryMb;
-    this.child = fork(compiledEntry('src/user-code/load-host-main'), [String(this.rssLimitMb)], {
+    this.child = fork(compiledEntry('src/user-code/load-host-main'), [String(this.rssLimitMb), String(process.pid)], {
       env: userEnvironment(),
       execArgv: [`--max-old-space-size=${limits.dagFileMemoryMb}`, '--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],

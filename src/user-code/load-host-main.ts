@@ -111,7 +111,7 @@ process.exit = (code?: number | string | null) => {
 };
 // User code that looks for a parent to talk to finds none.
 process.send = undefined;
-startWatchdog({ rssLimitMb: Number(process.argv[2]) });
+startWatchdog({ rssLimitMb: Number(process.argv[2]), parentPid: Number(process.argv[3]) });
 
 process.on('message', (request: LoadRequest) => {
   void load(request).then((result) => {

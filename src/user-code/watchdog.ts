@@ -9,16 +9,16 @@ import { LAST_WORDS_FD } from './load-messages';
 const thread = `
 const { workerData } = require('node:worker_threads');
 const { writeSync } = require('node:fs');
-const parent = process.ppid;
 setInterval(() => {
-  if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
+  if (process.ppid !== workerData.parentPid) process.kill(process.pid, 'SIGKILL');
   const rssMb = process.memoryUsage.rss() / 1024 / 1024;
   if (rssMb < workerData.rssLimitMb) return;
   try { writeSync(workerData.fd, JSON.stringify({ kind: 'memory', rssMb }) + '\\n'); } finally { process.kill(process.pid, 'SIGKILL'); }
 }, 25);
 `;
 
-export function startWatchdog({ rssLimitMb }: { readonly rssLimitMb: number }): void {
-  const worker = new Worker(thread, { eval: true, workerData: { rssLimitMb, fd: LAST_WORDS_FD }, env: {}, execArgv: [] });
+/** @param options.parentPid as the parent itself gave it: when this process asks, the parent may be gone already */
+export function startWatchdog(options: { readonly rssLimitMb: number; readonly parentPid: number }): void {
+  const worker = new Worker(thread, { eval: true, workerData: { ...options, fd: LAST_WORDS_FD }, env: {}, execArgv: [] });
   worker.unref();
 }

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const processor of open.splice(0)) await processor.stop();
 });
 
-const silent: Logger = { debug: jest.fn(), info: jest.fn(), warn: jest.fn(), error: jest.fn(), child: () => silent as never } as never;
+const silent: Logger = { debug: jest.fn(), info: jest.fn(), warn: jest.fn(), error: jest.fn(), child: () => silent as never };
 
 function processorOf(dagsFolder: string, overrides: Partial<Config> = {}, wakeup = () => undefined): DagProcessor {
   const config = testConfig({ dagsFolder, leaseMs: 5_000, ...overrides });
