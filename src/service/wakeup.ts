@@ -14,7 +14,8 @@ export interface WakeSource {
   notify(): void;
 }
 
-const CHANNEL = 'thence';
+/** Of NOTIFY. */
+export const WAKE_CHANNEL = 'thence';
 const DEBOUNCE_MS = 10;
 
 /** For processes that change something and listen to nothing: the web server, the command line. */
@@ -23,7 +24,7 @@ export function createWakeup(pool: Pool): Wakeup {
   return () => {
     timer ??= setTimeout(() => {
       timer = null;
-      pool.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+      pool.query(`NOTIFY ${WAKE_CHANNEL}`).catch(() => undefined);
     }, DEBOUNCE_MS);
   };
 }

@@ -6,9 +6,9 @@
  * everybody here, since what was announced meanwhile was missed.
  */
 import pg from 'pg';
+import { WAKE_CHANNEL } from '../../service/wakeup';
 import type { Logger } from '../../telemetry/logger';
 
-const CHANNEL = 'thence';
 const DEBOUNCE_MS = 10;
 const PING_MS = 10_000;
 const RECONNECT_MS = 1_000;
@@ -40,7 +40,7 @@ export class PgWakeup {
   notify(): void {
     this.announce ??= setTimeout(() => {
       this.announce = null;
-      this.client?.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+      this.client?.query(`NOTIFY ${WAKE_CHANNEL}`).catch(() => undefined);
     }, DEBOUNCE_MS);
   }
 
@@ -85,7 +85,7 @@ export class PgWakeup {
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${WAKE_CHANNEL}`);
     } catch (error) {
       lost(error as Error);
       return;
