@@ -110,6 +110,8 @@ async function connectOrm(url: string, applicationName: string): Promise<DataSou
     poolSize: 2,
     entities: [...entities],
     parseInt8: true,
+    uuidExtension: 'pgcrypto', // gen_random_uuid(), which Postgres has by itself
+    installExtensions: false,
     extra: { ...guards },
   }).initialize();
 }

@@ -1,4 +1,39 @@
 import type { EntitySchema } from 'typeorm';
+import { sessionEntity } from './session';
+import { bundleEntity } from './bundle';
+import { dagEntity } from './dag';
+import { dagVersionEntity } from './dag-version';
+import { importErrorEntity } from './import-error';
+import { poolEntity } from './pool';
+import { backfillEntity } from './backfill';
+import { dagRunEntity } from './dag-run';
+import { backfillRunEntity } from './backfill-run';
+import { runWakeEntity } from './run-wake';
+import { taskInstanceEntity } from './task-instance';
+import { tiDetailEntity } from './ti-detail';
+import { attemptEntity } from './attempt';
+import { xcomEntity } from './xcom';
+import { auditLogEntity } from './audit-log';
+import { appUserEntity } from './app-user';
+import { webSessionEntity } from './web-session';
 
 /** Every table of ours, as TypeORM sees it. */
-export const entities: readonly EntitySchema[] = [];
+export const entities: readonly EntitySchema[] = [
+  sessionEntity,
+  bundleEntity,
+  dagEntity,
+  dagVersionEntity,
+  importErrorEntity,
+  poolEntity,
+  backfillEntity,
+  dagRunEntity,
+  backfillRunEntity,
+  runWakeEntity,
+  taskInstanceEntity,
+  tiDetailEntity,
+  attemptEntity,
+  xcomEntity,
+  auditLogEntity,
+  appUserEntity,
+  webSessionEntity,
+] as readonly EntitySchema[];

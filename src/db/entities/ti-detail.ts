@@ -1,0 +1,21 @@
+import { EntitySchema } from 'typeorm';
+import type { JsonValue } from '../../core/json';
+import { bigint, jsonb, text } from './columns';
+
+export interface TiDetailRow {
+  readonly ti: number;
+  readonly rendered: JsonValue | null;
+  readonly note: string | null;
+}
+
+export const tiDetailEntity = new EntitySchema<TiDetailRow>({
+  name: 'ti_detail',
+  columns: {
+    ti: bigint({ primary: true, primaryKeyConstraintName: 'ti_detail_pkey' }),
+    rendered: jsonb({ nullable: true }),
+    note: text({ nullable: true }),
+  },
+  foreignKeys: [
+    { name: 'ti_detail_ti_fkey', target: 'task_instance', columnNames: ['ti'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },
+  ],
+});
