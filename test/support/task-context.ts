@@ -8,12 +8,16 @@ import { macros } from '../../src/templates/macros';
 
 export interface ContextValues {
   readonly logicalDate?: string | null;
+  /** Default: a day after the logical date. */
+  readonly dataIntervalEnd?: string | undefined;
   readonly params?: Record<string, unknown>;
   readonly conf?: JsonObject;
   readonly inputs?: Record<string, unknown>;
   /** By 'task id/key'. */
   readonly xcoms?: Readonly<Record<string, unknown>>;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Of the connection `examples`. */
+  readonly examplesUri?: string;
   readonly signal?: AbortSignal;
   readonly tryNumber?: number;
   readonly log?: (level: string, values: readonly unknown[]) => void;
@@ -58,7 +62,9 @@ export function contextFor(values: ContextValues): TaskContext {
       return dated();
     },
     get dataIntervalEnd() {
-      return dated().plus({ days: 1 });
+      return values.dataIntervalEnd === undefined
+        ? dated().plus({ days: 1 })
+        : (DateTime.fromISO(values.dataIntervalEnd, { zone: 'utc' }) as DateTime<true>);
     },
     get ds() {
       return dated().toISODate();
@@ -108,7 +114,7 @@ export function contextFor(values: ContextValues): TaskContext {
               password: null,
               schema: 'db',
               extra: {},
-              uri: 'postgres://localhost/db',
+              uri: values.examplesUri ?? 'postgres://localhost/db',
             })
           : Promise.reject(new Error(`there is no connection "${id}"`)),
     },
