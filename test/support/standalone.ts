@@ -50,7 +50,7 @@ export class Standalone {
       },
     });
     this.child = child;
-    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (data: Buffer) => (this.output += data.toString()));
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (this.output += data.toString()));
     await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`standalone ended with ${child.exitCode}:\n${this.output}`);
       const response = await fetch(`${this.url}/healthz`);
