@@ -2,10 +2,18 @@
  * The composition root: the one place that knows which concrete part stands behind each port. The processes (src/processes) and the
  * command line put themselves together from here.
  */
+import { createCommands } from './commands/create-commands';
+import type { Commands } from './commands/commands';
 import type { Config } from './config/config';
+import { ThenceError } from './core/errors';
+import { systemClock } from './core/time';
+import type { Database } from './db/database';
+import { openDatabase } from './db/database';
 import { ensureEmbeddedPostgres } from './db/embedded/embedded-postgres';
 import { createDatabase } from './db/embedded/create-database';
-import { migrate } from './db/migrate';
+import { migrate, pendingMigrations } from './db/migrate';
+import { PostgresLedger } from './ledger/postgres/postgres-ledger';
+import { createWakeup } from './service/wakeup';
 import type { Logger } from './telemetry/logger';
 
 export interface DatabaseServer {
@@ -42,4 +50,38 @@ export async function provisionExamples(url: string, logger: Logger): Promise<st
     logger.warn(`the examples' database could not be made, so the examples that need it will fail: ${(error as Error).message}`);
     return null;
   }
+}
+
+/** A process's own connections to a server whose schema is up to date. */
+export interface OpenServer {
+  readonly server: DatabaseServer;
+  readonly database: Database;
+  /** Closes the connections; stops an embedded server that nobody else uses. */
+  close(): Promise<void>;
+}
+
+/** @throws ThenceError when the server cannot be reached or its schema is older than the code */
+export async function openServer(config: Config, name: string, logger: Logger): Promise<OpenServer> {
+  const server = await acquireServer(config, logger);
+  const pending = await pendingMigrations(server.url);
+  if (pending.length > 0) {
+    await server.release();
+    throw new ThenceError('CONFIG', `the database has to be migrated first: run "thence db migrate" (missing: ${pending.join(', ')})`);
+  }
+  const database = await openDatabase({ url: server.url, applicationName: `thence-${name}`, logger });
+  return {
+    server,
+    database,
+    async close() {
+      await database.close();
+      await server.release();
+    },
+  };
+}
+
+/** The commands of a process that only changes what people ask for: the web server, the command line. */
+export function openCommands(database: Database, logger?: Logger): { readonly commands: Commands; close(): Promise<void> } {
+  const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-commands', maxConnections: 2, logger });
+  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool) });
+  return { commands, close: () => ledger.close() };
 }

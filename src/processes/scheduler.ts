@@ -1,0 +1,44 @@
+/** `thence scheduler`: creates and starts runs, decides what follows, and has an executor run it. */
+import { openServer } from '../app';
+import type { Config } from '../config/config';
+import { packageVersion } from '../config/package-root';
+import { PostgresExecutionApi } from '../execution-api/postgres-execution-api';
+import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
+import { PgWakeup } from '../ledger/postgres/notifier';
+import { FileLogStore } from '../logs/file-log-store';
+import { Scheduler } from '../scheduler/scheduler';
+import { secretsOfConfig } from '../secrets/secrets';
+import { createLogger } from '../telemetry/create-logger';
+import { createExecutor } from '../../executors/create-executor';
+import type { Executor } from '../../executors/executor';
+import { runProcess } from './run-process';
+
+export async function runScheduler(config: Config): Promise<number> {
+  const logger = createLogger(config, 'scheduler');
+  return runProcess('the scheduler', logger, async () => {
+    const executors = executorsByLane(config);
+    const { database, close } = await openServer(config, 'scheduler', logger);
+    const url = config.databaseDirectUrl ?? database.url;
+    const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-ledger', maxLostTries: config.maxLostTries, logger });
+    const wakeup = new PgWakeup({ url, logger });
+    await wakeup.start();
+    const api = new PostgresExecutionApi({ pool: database.pool, secrets: secretsOfConfig(config), maxXcomBytes: config.maxXcomBytes });
+    const logs = new FileLogStore(config.home);
+    const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup });
+    await scheduler.start();
+    logger.info(`scheduling with the ${config.executors.join(' and ')} executor, up to ${config.parallelism} tasks at once`);
+    return {
+      async stop() {
+        await scheduler.stop();
+        await wakeup.stop();
+        await ledger.close();
+        await close();
+      },
+    };
+  });
+}
+
+/** The first executor has the lane of tasks that name none. */
+function executorsByLane(config: Config): ReadonlyMap<string, Executor> {
+  return new Map(config.executors.map((name, at) => [at === 0 ? 'default' : name, createExecutor(name, config)]));
+}
