@@ -183,12 +183,13 @@ export class DagProcessor {
   /** What this process knows may be out of date: it begins anew when it owns the folder again. */
   private onLeaseLost(): void {
     if (!this.isOwner || this.stopped) return;
-    this.options.logger.warn('another DAG processor has taken over; this one waits');
+    this.options.logger.warn('the session of this DAG processor was declared lost; it registers again and looks at all files anew');
     this.isOwner = false;
     this.states.clear();
     this.queue.length = 0;
     this.cleanedFor = null;
     this.lease = this.newLease(this.options.database, this.options.config);
+    this.runner.wake();
   }
 
   private newLease(database: Database, { dagsFolder, leaseMs }: Config): ProcessorLease {

@@ -36,7 +36,7 @@ export function buildError(
   root: string,
 ): ImportError {
   const more = count > 1 ? ` (and ${count - 1} more ${count === 2 ? 'error' : 'errors'})` : '';
-  const text = `${message.text}${more}`;
+  const text = `${inOurWords(message.text)}${more}`;
   const { location } = message;
   if (location === null) return plainError(filePath, text);
   const { file, line } = location;
@@ -52,6 +52,12 @@ export function buildError(
     column,
     frame: codeFrame(source ?? readIfThere(path.join(root, file)), line, column),
   };
+}
+
+function inOurWords(text: string): string {
+  const [, file] = /^No loader is configured for "[^"]*" files: (.*)$/.exec(text) ?? [];
+  if (file === undefined) return text;
+  return `${file} cannot be imported: code, .json, .sql, .md, .txt, .html and .csv can. Read other files with fs while the DAG file loads; they are watched too`;
 }
 
 /** An error that a file threw while it loaded; the place is the innermost frame in one of its own sources. */

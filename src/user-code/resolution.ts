@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import Module from 'node:module';
 import path from 'node:path';
 import { compiledEntry, packageRoot } from '../config/package-root';
+import { ThenceError } from '../core/errors';
 import * as thence from '../index';
 
 /** What Node's module objects have beyond their types; stable since Node 8, and used by every loader. */
@@ -43,7 +44,11 @@ export function makeBundleModule(file: string): LoadedModule {
   made.paths = Loader._nodeModulePaths(path.dirname(file));
   made.require = (request) => {
     if (request === 'thence') return thence;
-    return Loader.prototype.require.call(made, isBare(request) ? resolveForBundle(request, made) : request);
+    const isLocal = /^\.{1,2}(\/|$)/.test(request);
+    return Loader.prototype.require.call(
+      made,
+      isLocal ? resolveLocal(request, made) : isBare(request) ? resolveForBundle(request, made) : request,
+    );
   };
   bundleModules.add(made);
   return made;
@@ -70,6 +75,19 @@ function resolve(request: string, parent: LoadedModule | undefined, isMain?: boo
   if (request === 'thence') return runningThence;
   if (parent !== undefined && bundleModules.has(parent) && isBare(request)) return resolveForBundle(request, parent);
   return resolveByNode(request, parent, isMain, options);
+}
+
+/** Local imports are in the bundle already, but for those whose path is computed: esbuild cannot follow them. */
+function resolveLocal(request: string, parent: LoadedModule): string {
+  try {
+    return resolveByNode(request, parent);
+  } catch (error) {
+    throw new ThenceError(
+      'DAG_FILE',
+      `"${request}" is not part of the code of ${path.basename(parent.filename)}: an import whose path is computed is not bundled. Write the path as a plain text, once for each file that may be meant`,
+      { cause: error },
+    );
+  }
 }
 
 function resolveForBundle(request: string, parent: LoadedModule): string {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import pg from 'pg';
 import { DagProcessor } from '../../src/dag-processor/dag-processor';
 import type { Config } from '../../src/config/config';
 import type { Logger } from '../../src/telemetry/logger';
@@ -355,6 +356,37 @@ describe('watching', () => {
     await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', number: 2 }, { is_active: true }]));
     rmSync(path.join(root, 'etl.ts'));
     await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', is_active: false }, {}]));
+  });
+
+  test('while the database is away nothing is lost, and what was saved meanwhile is stored when it is back', async () => {
+    const root = makeFolder({ 'etl.ts': dagFile('etl') });
+    const processor = processorOf(root);
+    processor.start();
+    await eventually(async () => expect(await dags()).toHaveLength(1));
+    const name = new URL(db.url).pathname.slice(1);
+    const server = new pg.Client(db.url.replace(`/${name}`, '/postgres'));
+    await server.connect();
+    try {
+      await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+      await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+      fillFolder(root, { 'etl.ts': dagFile('etl', '2'), 'new.ts': dagFile('new') });
+      await eventually(() => expect(silent.warn).toHaveBeenCalledWith(expect.stringContaining('a pass failed'), expect.anything()));
+    } finally {
+      await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+      await server.end();
+    }
+    await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', number: 2 }, { dag_id: 'new' }]), 30_000);
+  });
+
+  test('a dags folder that is not there is named once, and changes nothing until it is back', async () => {
+    const root = makeFolder({ 'dags/etl.ts': dagFile('etl') });
+    const processor = processorOf(path.join(root, 'dags'));
+    await processor.runOnce();
+    renameSync(path.join(root, 'dags'), path.join(root, 'away'));
+    await expect(processor.runOnce()).rejects.toThrow(/The dags folder .* does not exist/);
+    expect(await dags()).toMatchObject([{ is_active: true }]);
+    renameSync(path.join(root, 'away'), path.join(root, 'dags'));
+    expect(await processor.runOnce()).toMatchObject({ deactivated: [], errors: [] });
   });
 
   test('a file that loads for ever keeps no other file waiting', async () => {

@@ -74,7 +74,7 @@ describe('a file that fails says what, where, and shows the lines', () => {
   test('a wrong option, at the line that gave it', async () => {
     const { error } = await load({ 'etl.ts': `${DAG}\nnew DAG('etl', { schedul: '@daily' });` });
     expect(error).toMatchObject({ file: 'etl.ts', line: 3 });
-    expect(error!.message).toMatch(/`schedul`.*did you mean `schedule`/);
+    expect(error!.message).toMatch(/`schedul`.*did you mean .schedule./);
   });
 
   test('a promise that nobody awaits and that rejects', async () => {
@@ -86,6 +86,21 @@ describe('a file that fails says what, where, and shows the lines', () => {
     const { error } = await load({ 'etl.ts': `${DAG}import x from 'no-such-package/x';\nnew DAG('etl' + x);` });
     expect(error!.message).toMatch(/Cannot find the package "no-such-package\/x".*npm install no-such-package/s);
     expect(error).toMatchObject({ file: 'etl.ts', line: 2 });
+  });
+
+  test('an import of a file that cannot be imported', async () => {
+    const { error } = await load({ 'etl.ts': `${DAG}import x from './x.yaml';\nnew DAG(x);`, 'x.yaml': 'a: 1' });
+    expect(error!.message).toMatch(/^x\.yaml cannot be imported: code, \.json, \.sql/);
+    expect(error).toMatchObject({ line: 2 });
+  });
+
+  test('a local import whose path is computed', async () => {
+    const { error } = await load({
+      'etl.ts': `${DAG}const name = './lib/x';\nnew DAG(require(name).id);`,
+      'lib/x.ts': `export const id = 'x';`,
+    });
+    expect(error!.message).toContain('"./lib/x" is not part of the code of etl.ts: an import whose path is computed is not bundled');
+    expect(error).toMatchObject({ line: 3 });
   });
 
   test('a circular import that breaks something', async () => {
@@ -155,18 +170,22 @@ test('template files travel with the code and count in its hash', async () => {
   expect(second.bundle!.hash).not.toBe(first.bundle!.hash);
 });
 
-test('the same sources in two folders have the same hash, and no path of the machine in the code', async () => {
-  const files = {
-    'flows/etl.ts': `${DAG}import { where } from '../lib/where';\nimport q from '../q.sql';\nnew DAG('etl', { description: q + where.length });`,
-    'lib/where.ts': `export const where = __dirname + import.meta.url;`,
-    'q.sql': 'select 1',
-  };
-  const roots = [makeFolder(files), makeFolder(files)];
-  const [one, two] = await Promise.all(roots.map((root) => loadFile(root, 'flows/etl.ts', hosts)));
-  expect(one!.bundle!.hash).toBe(two!.bundle!.hash);
-  const map = Buffer.from(/base64,(.*)/.exec(one!.bundle!.code)![1]!, 'base64').toString();
-  for (const text of [one!.bundle!.code, map]) expect(text).not.toContain(path.basename(roots[0]!));
-});
+test.each(['flows/etl.ts', 'flows/etl.mts'])(
+  '%s has the same hash in two folders, and no path of the machine in its code',
+  async (filePath) => {
+    const files = {
+      'flows/etl.mts': `${DAG}import { where } from '../lib/where';\nimport { z } from 'zod';\nawait null;\nnew DAG('etl', { description: typeof z + where });`,
+      'flows/etl.ts': `${DAG}import { where } from '../lib/where';\nimport q from '../q.sql';\nnew DAG('etl', { description: q + where.length });`,
+      'lib/where.ts': `export const where = __dirname + import.meta.url;`,
+      'q.sql': 'select 1',
+    };
+    const roots = [makeFolder(files), makeFolder(files)];
+    const [one, two] = await Promise.all(roots.map((root) => loadFile(root, filePath, hosts)));
+    expect(one!.bundle!.hash).toBe(two!.bundle!.hash);
+    const map = Buffer.from(/base64,(.*)/.exec(one!.bundle!.code)![1]!, 'base64').toString();
+    for (const text of [one!.bundle!.code, map]) expect(text).not.toContain(path.basename(roots[0]!));
+  },
+);
 
 test('source code of the same workspace is bundled, packages are not', async () => {
   const root = makeFolder({
