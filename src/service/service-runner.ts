@@ -1,3 +1,4 @@
+import { isOutage } from '../db/outage';
 import type { Logger } from '../telemetry/logger';
 import type { Service } from './service';
 
@@ -70,13 +71,20 @@ export class ServiceRunner {
         if (signal.aborted) return;
         error = thrown;
         failures++;
-        const message = thrown instanceof Error ? thrown.message : String(thrown);
-        this.options.logger.warn(`${this.service.name}: a pass failed, the next one comes as usual: ${message}`, { error: thrown });
+        this.report(thrown, failures);
       }
       this.options.onPass?.(this.service.name, performance.now() - begin, error);
       if (more) await new Promise(setImmediate);
       else await this.pause(signal, failures);
     }
+  }
+
+  /** An outage of the database is told once, in one sentence; anything else is our mistake and told with its stack. */
+  private report(error: unknown, failures: number): void {
+    const { logger } = this.options;
+    const message = error instanceof Error ? error.message : String(error);
+    if (!isOutage(error)) logger.warn(`${this.service.name}: a pass failed, the next one comes as usual: ${message}`, { error });
+    else if (failures === 1) logger.warn(`${this.service.name}: the database does not answer, trying again until it does: ${message}`);
   }
 
   private async pause(signal: AbortSignal, failures: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { createCommands } from '../../src/commands/create-commands';
+import { openDatabase } from '../../src/db/database';
 import type { TimetableSpec } from '../../src/dag-spec/spec';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { PgWakeup } from '../../src/ledger/postgres/notifier';
@@ -12,6 +13,7 @@ import { useTestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { insertDag, insertPool } from '../support/factories';
 import { InstantExecutor } from '../support/instant-executor';
+import { TcpProxy } from '../support/tcp-proxy';
 
 const db = useTestDatabase();
 const actor = { user: 'ada', via: 'cli' } as const;
@@ -27,12 +29,13 @@ const logs: LogStore = {
 const config = { dagsFolder: '/dags', maxXcomBytes: 1024, parallelism: 16, leaseMs: 3_000, killGraceMs: 100, retentionMs: null };
 
 const stops: (() => Promise<void>)[] = [];
-async function startScheduler(executor = new InstantExecutor()): Promise<{ stop(): Promise<void> }> {
-  const ledger = new PostgresLedger({ url: db.url });
-  const wakeup = new PgWakeup({ url: db.url });
+async function startScheduler(executor = new InstantExecutor(), url = db.url): Promise<{ stop(): Promise<void> }> {
+  const ledger = new PostgresLedger({ url, defaultExecutor: 'instant' });
+  const wakeup = new PgWakeup({ url });
+  const database = await openDatabase({ url, applicationName: 'thence-test-scheduler' });
   await wakeup.start();
   const scheduler = new Scheduler({
-    database: db.database,
+    database,
     ledger,
     executors: new Map([['default', executor]]),
     api: {} as ExecutionApi,
@@ -50,6 +53,7 @@ async function startScheduler(executor = new InstantExecutor()): Promise<{ stop(
       await scheduler.stop();
       await wakeup.stop();
       await ledger.close();
+      await database.close();
     })());
   stops.push(stop);
   return { stop };
@@ -209,6 +213,32 @@ describe('the scheduler', () => {
     expect(executor.ran.map((task) => `${task.taskId} ${task.tryNumber}`)).toEqual(['a 1', 'b 1', 'c 1']);
   });
 
+  it('goes on by itself when the database comes back after it was away for longer than a lease', async () => {
+    const { proxy, url } = await TcpProxy.before(db.url);
+    await insertDag(db.pool, { dagId: 'etl', tasks: ['a', 'b'], edges: [['a', 'b']] });
+    await insertDag(db.pool, { dagId: 'other' });
+    const executor = new InstantExecutor(16, (task) => (task.taskId === 'b' ? { kind: 'success', returnValue: null, branch: null } : null));
+    await startScheduler(executor, url);
+    const { triggerRun } = await commands();
+    await triggerRun({ dagId: 'etl' }, actor);
+    await eventually(() => executor.ran.length === 1);
+    await proxy.down();
+    // It ends while nobody can be told, and another run is asked for.
+    executor.end(executor.ran[0]!.attemptId);
+    await triggerRun({ dagId: 'other' }, actor);
+    const leaseIsOver = `SELECT FROM session WHERE lease_until < clock_timestamp() AND state = 'alive'`;
+    await eventually(async () => expect((await db.pool.query(leaseIsOver)).rowCount).toBe(1));
+    await proxy.up();
+    await eventually(async () => expect(await states(`dag_id = 'etl'`)).toEqual([{ state: 'success', n: 1 }]), 30_000);
+    await eventually(() => executor.ran.some((task) => task.run.dagId === 'other'), 30_000);
+    expect(executor.ran.filter((task) => task.run.dagId === 'etl').map((task) => `${task.taskId} ${task.tryNumber}`)).toEqual([
+      'a 1',
+      'b 1',
+    ]);
+    expect(executor.cancelled).toEqual([]);
+    stops.push(() => proxy.down());
+  });
+
   it('that was taken for dead stops what it runs, and goes on with a new session', async () => {
     await insertDag(db.pool, { dagId: 'etl', tasks: [{ id: 'a', retries: 1, retryDelaysMs: [0] }] });
     const executor = new InstantExecutor(16, (task) =>
@@ -252,6 +282,14 @@ describe('the scheduler', () => {
     expect(text).toMatch(/thence_scheduler_heartbeat [1-9]/);
     expect(text).toMatch(/thence_scheduler_scheduler_loop_duration_count [1-9]/);
     await scheduler.stop();
+  });
+
+  it('gives a task that asks for the default executor by name the same lane', async () => {
+    await insertDag(db.pool, { dagId: 'etl', tasks: [{ id: 'a', executor: 'instant' }] });
+    await startScheduler();
+    const { triggerRun } = await commands();
+    await triggerRun({ dagId: 'etl' }, actor);
+    await eventually(async () => expect(await states()).toEqual([{ state: 'success', n: 1 }]));
   });
 
   it('stops with nothing left over: no live try, no session', async () => {

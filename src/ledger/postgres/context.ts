@@ -14,4 +14,6 @@ export interface LedgerContext {
   /** The answer to a COMMIT may have been lost: this session may own claims that `live` does not know. */
   unanswered: boolean;
   readonly maxLostTries: number;
+  /** The name by which a task may ask for the executor of the lane `default`. */
+  readonly defaultExecutor: string | null;
 }

@@ -24,6 +24,8 @@ export interface PostgresLedgerOptions {
   readonly maxConnections?: number;
   /** THENCE_MAX_LOST_TRIES. Default 2. */
   readonly maxLostTries?: number;
+  /** The first name in THENCE_EXECUTOR: tasks that ask for it by name share the lane `default`. */
+  readonly defaultExecutor?: string;
   readonly logger?: Logger;
 }
 
@@ -38,6 +40,7 @@ export class PostgresLedger implements port.Ledger {
     applicationName = 'thence-ledger',
     maxConnections = 4,
     maxLostTries = DEFAULT_MAX_LOST_TRIES,
+    defaultExecutor,
     logger,
   }: PostgresLedgerOptions) {
     this.pool = openPool({ url, applicationName, maxConnections, logger: logger ?? null });
@@ -48,6 +51,7 @@ export class PostgresLedger implements port.Ledger {
       live: new Map(),
       unanswered: false,
       maxLostTries,
+      defaultExecutor: defaultExecutor ?? null,
     };
   }
 
