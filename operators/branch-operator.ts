@@ -10,7 +10,9 @@ type AnyRun = (context: TaskContext) => Follow | Promise<Follow>;
 
 class Branches extends BaseOperator<Follow, { run: AnyRun }> {
   static override readonly optionNames = ['run'];
-  static override readonly '~kind' = 'branch' as const;
+  static override get '~kind'(): 'branch' {
+    return 'branch';
+  }
   constructor(id: string, options: OperatorOptions<{ run: AnyRun }>) {
     super(id, options);
     checkRun(this);

@@ -7,7 +7,7 @@ export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';
 export type { JsonObject, JsonValue } from './core/json';
 export type { TriggerRule, WeightRule } from './dag-spec/spec';
-export { BaseOperator, TaskOutput } from './dag/base-operator';
+export { BaseOperator, TaskOutput, type Task } from './dag/base-operator';
 export type { Connections, DagRunInfo, TaskContext, TaskInstanceInfo, TaskLog, Variables, XCom, XComPullOptions } from './dag/context';
 export { DAG } from './dag/dag';
 export type { Jsonify } from './dag/jsonify';

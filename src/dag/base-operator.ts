@@ -31,7 +31,9 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   /** Names of the class's own options: any other name is then an error. undefined: not checked. */
   static readonly optionNames: readonly string[] | undefined = undefined;
   /** See TaskSpec.kind. */
-  static readonly '~kind': 'task' | 'empty' | 'branch' = 'task';
+  static get '~kind'(): 'task' | 'empty' | 'branch' {
+    return 'task';
+  }
 
   declare readonly '~output': Output;
   declare readonly '~mapped': Mapped;
@@ -76,6 +78,10 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   onKill(): void | Promise<void> {}
 }
 
+/** What `dag.task` returns, and every other task that is not mapped. */
+export type Task<Output = unknown> = BaseOperator<Output, object, never>;
+
+/** A task without `then`. */
 export class TaskOutput<out Output = unknown, out Mapped extends string = string> implements Ref<Output, Mapped> {
   declare readonly '~output': Output;
   declare readonly '~mapped': Mapped;

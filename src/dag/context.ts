@@ -10,12 +10,13 @@ import type { RunType } from '../core/states';
 import type { ConnectionInfo } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import type { Macros } from '../templates/macros';
-import type { Graph } from './graph';
-import type { DagNode } from './node';
+import type { BaseOperator } from './base-operator';
+import type { DAG } from './dag';
+import type { AnyParams } from './types';
 
 export interface TaskContext<Params = Record<string, unknown>, In = Record<string, unknown>> {
-  readonly dag: Graph;
-  readonly task: DagNode;
+  readonly dag: DAG<AnyParams>;
+  readonly task: BaseOperator<unknown, object, string>;
   readonly ti: TaskInstanceInfo;
   readonly dagRun: DagRunInfo;
   readonly runId: string;

@@ -72,6 +72,7 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
     groups: groups.map(groupSpec),
     edges: resolveEdges(dag),
   };
+  checkText(spec, owner);
   for (const task of tasks) warnings.push(...warningsOf(task));
   return { spec, warnings, files: source ? readTemplateFiles(tasks, source) : {} };
 }
@@ -149,6 +150,21 @@ function tryStringify(value: unknown): string | undefined {
     return JSON.stringify(value);
   } catch {
     return undefined;
+  }
+}
+
+/** Postgres stores no NUL and no half of a surrogate pair; found here, it is a sentence about the file. */
+function checkText(value: unknown, owner: string, path = ''): void {
+  if (typeof value === 'string' && /[\0\p{Surrogate}]/u.test(value)) {
+    throw new ThenceError(
+      'DAG_FILE',
+      `${owner}: the text of \`${path.slice(1)}\` has a NUL character or half of a surrogate pair, which cannot be stored`,
+    );
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    checkText(key, owner, path);
+    checkText(inner, owner, `${path}.${key}`);
   }
 }
 

@@ -6,8 +6,6 @@ import type { JsonObject } from '../core/json';
 import type { DataInterval, Instant } from '../core/time';
 import type { RunTask } from '../core/workload';
 import type { DagRunInfo, OperatorHost, TaskContext, TaskLog, XCom, XComPullOptions } from '../dag/context';
-import type { Graph } from '../dag/graph';
-import type { DagNode } from '../dag/node';
 import type { ExecutionApi, XComEntry } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import { macros } from '../templates/macros';
@@ -16,8 +14,8 @@ import { toJsonText } from './json-value';
 
 export interface ContextParts {
   readonly workload: RunTask;
-  readonly dag: Graph;
-  readonly task: DagNode;
+  readonly dag: TaskContext['dag'];
+  readonly task: TaskContext['task'];
   readonly params: Record<string, unknown>;
   readonly inputs: Record<string, unknown>;
   readonly api: ExecutionApi;

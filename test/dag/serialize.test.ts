@@ -185,6 +185,30 @@ test('template files beside the DAG file are read into the result; a command tha
   );
 });
 
+test('text that Postgres cannot store is refused by name, ordinary unicode is not', () => {
+  expect(() => specOf({ description: 'smile 😀 ü' })).not.toThrow();
+  const dag = new DAG('d');
+  new BashOperator('b', { dag, command: 'echo', env: { X: 'a\0b' } });
+  expect(() => serializeDag(dag)).toThrow(/DAG "d" .*: the text of `tasks\.0\.options\.env\.X` has a NUL character/);
+  expect(() => specOf({ docMd: '\ud800' })).toThrow(/the text of `docMd`/);
+});
+
+test('a subclass of EmptyOperator that does something is executed', () => {
+  class Busy extends EmptyOperator {
+    override execute(): undefined {
+      return undefined;
+    }
+  }
+  class Idle extends EmptyOperator {}
+  const dag = new DAG('d');
+  new Busy('busy', { dag });
+  new Idle('idle', { dag });
+  expect(serializeDag(dag).spec.tasks.map(({ id, kind, operator }) => [id, kind, operator])).toEqual([
+    ['busy', 'task', 'Busy'],
+    ['idle', 'empty', 'Idle'],
+  ]);
+});
+
 test('a branch keeps its kind, and a DAG without tasks is a warning', () => {
   const dag = new DAG('d');
   expect(serializeDag(dag).warnings).toEqual([expect.stringMatching(/DAG "d".* has no tasks/)]);

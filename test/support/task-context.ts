@@ -2,8 +2,6 @@
 import { DateTime } from 'luxon';
 import type { JsonObject } from '../../src/core/json';
 import type { OperatorHost, TaskContext } from '../../src/dag/context';
-import type { Graph } from '../../src/dag/graph';
-import type { DagNode } from '../../src/dag/node';
 import { macros } from '../../src/templates/macros';
 
 export interface ContextValues {
@@ -39,8 +37,8 @@ export function contextFor(values: ContextValues): TaskContext {
       values.log?.(name, given);
   const now = DateTime.utc();
   return {
-    dag: { id: 'etl' } as Graph,
-    task: { id: 'load' } as DagNode,
+    dag: { id: 'etl' } as TaskContext['dag'],
+    task: { id: 'load' } as TaskContext['task'],
     ti: { dagId: 'etl', taskId: 'load', runId: 'run-1', mapIndex: -1, tryNumber, maxTries: 3, startDate: now },
     dagRun: {
       dagId: 'etl',

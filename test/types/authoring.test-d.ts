@@ -14,6 +14,7 @@ import {
   type Jsonify,
   type JsonValue,
   type Ref,
+  type Task,
   type TaskContext,
 } from 'thence';
 
@@ -37,6 +38,9 @@ const total = dag.task('total', { inputs: { orders } }, ({ inputs, params }) => 
   return inputs.orders.length;
 });
 is<FunctionOperator<number>>()(total);
+export const asTask: Task<number> = total;
+// @ts-expect-error its output is a number
+export const notText: Task<string> = total;
 dag.task('list', { inputs: { all: [one, one] } }, ({ inputs }) => is<number[]>()(inputs.all));
 dag.task('pair', { inputs: { both: [orders, one] as const } }, ({ inputs }) => is<[{ id: number; at: string }[], number]>()(inputs.both));
 dag.task('late', { inputs: { one }, triggerRule: 'all_done' }, ({ inputs }) => is<number | undefined>()(inputs.one));
