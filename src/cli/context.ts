@@ -1,14 +1,22 @@
 /** What commands that need the database share: opening it, and who is calling. */
-import { createRequire } from 'node:module';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Commands, Actor } from '../commands/commands';
+import { createCommands } from '../commands/create-commands';
 import type { Config } from '../config/config';
 import { maskUrl } from '../config/settings';
 import { ThenceError } from '../core/errors';
+import { systemClock } from '../core/time';
 import { openDatabase } from '../db/database';
 import type { Database } from '../db/database';
+import { isOutage } from '../db/outage';
 import { ensureEmbeddedPostgres } from '../db/embedded/embedded-postgres';
+import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
+import { createWakeup } from '../service/wakeup';
 import { hasEmbeddedDatabase } from './read-config';
+
+/** A wake-up is sent a moment after its cause; the connection must live that long. */
+const WAKEUP_MS = 25;
 
 export const actor: Actor = { user: os.userInfo().username, via: 'cli' };
 
@@ -60,8 +68,26 @@ export async function withDatabaseUrl<T>(
 }
 
 export async function withCommands<T>(config: Config, use: (commands: Commands, db: Database) => Promise<T>): Promise<T> {
-  const { createCommands } = createRequire(__filename)('../commands/create-commands') as { createCommands: (db: Database) => Commands };
-  return withDatabase(config, async (db) => use(createCommands(db), db));
+  return withDatabase(config, async (database) => {
+    const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-cli', maxConnections: 2 });
+    const wakeup = createWakeup(database.pool);
+    let woken = false;
+    const commands = createCommands({
+      database,
+      ledger,
+      clock: systemClock,
+      wakeup: () => {
+        woken = true;
+        wakeup();
+      },
+    });
+    try {
+      return await use(commands, database);
+    } finally {
+      if (woken) await sleep(WAKEUP_MS);
+      await ledger.close();
+    }
+  });
 }
 
 /** What the driver throws when the server has no schema of ours, or went away in the middle, as a sentence; anything else as it is. */
@@ -75,7 +101,7 @@ function explain(error: unknown, url: string): unknown {
       { cause: error },
     );
   }
-  if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|57P0|08)/.test(code)) {
+  if (isOutage(error)) {
     return new ThenceError(
       'UNAVAILABLE',
       `the connection to the database ${maskUrl(url)} was lost (${message}); nothing that was not confirmed has been done`,
