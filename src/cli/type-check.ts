@@ -25,14 +25,14 @@ export interface TypeCheck {
 export async function checkTypes(files: readonly string[]): Promise<TypeCheck> {
   if (files.length === 0) return { problems: [], skipped: null };
   const folder = path.dirname(files[0]!);
-  const compiler = findCompiler(folder);
+  const project = nearestTsconfig(folder);
+  const compiler = findCompiler(folder, project);
   if (compiler === null)
     return {
       problems: [],
       skipped: 'TypeScript is not installed in this project, so types were not checked ("npm install --save-dev typescript @types/node")',
     };
 
-  const project = nearestTsconfig(folder);
   // Beside the project's own, so that its paths and @types are found; a list of files on the command line would ignore it.
   const config = path.join(project === null ? folder : path.dirname(project), `.thence-check-${process.pid}.tsconfig.json`);
   writeFileSync(config, JSON.stringify(configFor(files, project, folder)));
@@ -64,8 +64,8 @@ function configFor(files: readonly string[], project: string | null, folder: str
 }
 
 /** The project's; a folder without one is checked with thence's own, where that is there. */
-function findCompiler(folder: string): string | null {
-  for (const from of [folder, process.cwd(), packageRoot]) {
+function findCompiler(folder: string, project: string | null): string | null {
+  for (const from of [folder, process.cwd(), ...(project === null ? [packageRoot] : [])]) {
     try {
       const manifest = createRequire(path.join(from, 'x')).resolve('typescript/package.json');
       const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin: { tsc: string } };

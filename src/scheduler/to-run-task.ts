@@ -6,7 +6,7 @@ import type { LogStore } from '../logs/log-store';
 /** What an executor needs to know about a claimed attempt. */
 export function toRunTask(
   claimed: ClaimedAttempt,
-  logs: LogStore,
+  logs: Pick<LogStore, 'pathOf'>,
   { dagsFolder, maxXcomBytes }: Pick<Config, 'dagsFolder' | 'maxXcomBytes'>,
 ): RunTask {
   const { attemptId, dagId, runId, taskId, mapIndex, tryNumber, piece, maxTries, bundleHash, filePath, interval } = claimed;

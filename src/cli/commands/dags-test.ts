@@ -1,2 +1,126 @@
-export async function testDag(_dagId: string, _date: string | undefined, _options: object): Promise<void> {}
-export async function testTask(_dagId: string, _taskId: string, _date: string | undefined, _options: object): Promise<void> {}
+import type { JsonObject } from '../../core/json';
+import type { TaskState } from '../../core/states';
+import type { LogLine } from '../../logs/log-store';
+import { findDagInFiles } from '../../testing/find-dag-file';
+import type { FoundDag } from '../../testing/find-dag-file';
+import { runDagInMemory } from '../../testing/run-dag-in-memory';
+import type { InMemoryRun, InMemoryTask } from '../../testing/run-dag-in-memory';
+import { onlyTask } from '../../testing/single-task';
+import { parseConf, parseDate, showDuration, showInstant } from '../arguments';
+import { colors, paintState, print, printRows } from '../output';
+import { endWith } from '../program';
+import { readConfig } from '../read-config';
+import { note } from '../report-error';
+
+interface FileOptions {
+  readonly dagfilePath?: string;
+  readonly dagsFolder?: string;
+}
+
+export interface TestDagOptions extends FileOptions {
+  readonly conf?: string;
+  /** False: --no-retry-delay. */
+  readonly retryDelay?: boolean;
+}
+
+/** `thence dags test`: one run in the foreground; exit code 1 unless it succeeds. */
+export async function testDag(dagId: string, date: string | undefined, options: TestDagOptions): Promise<void> {
+  const conf = parseConf(options.conf, '--conf');
+  checkDate(date);
+  const found = await find(dagId, options);
+  await perform(found, options, { date, conf, skipRetryDelays: options.retryDelay === false });
+}
+
+/** `thence tasks test`: one task alone. */
+export async function testTask(
+  dagId: string,
+  taskId: string,
+  date: string | undefined,
+  options: FileOptions & { taskParams?: string },
+): Promise<void> {
+  const conf = parseConf(options.taskParams, '--task-params');
+  checkDate(date);
+  const found = onlyTask(await find(dagId, options), taskId);
+  await perform(found, options, { date, conf, skipRetryDelays: true });
+}
+
+/** Before files are loaded; the DAG's own timezone is known after that. */
+function checkDate(date: string | undefined): void {
+  if (date !== undefined) parseDate(date, 'UTC', 'logical date');
+}
+
+async function find(dagId: string, { dagfilePath, dagsFolder }: FileOptions): Promise<FoundDag> {
+  return findDagInFiles(dagId, dagfilePath ?? null, readConfig({ dagsFolder }));
+}
+
+interface Wanted {
+  readonly date: string | undefined;
+  readonly conf: JsonObject;
+  readonly skipRetryDelays: boolean;
+}
+
+async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, conf, skipRetryDelays }: Wanted): Promise<void> {
+  const interrupted = new AbortController();
+  const onInterrupt = () => interrupted.abort();
+  process.once('SIGINT', onInterrupt);
+  const show = printer(found.spec.tasks.map((task) => task.id));
+  try {
+    const run = await runDagInMemory(found, readConfig({ dagsFolder }), {
+      logicalDate: date === undefined ? undefined : parseDate(date, found.spec.timezone, 'logical date'),
+      conf,
+      skipRetryDelays,
+      onLine: show.line,
+      onState: show.state,
+      signal: interrupted.signal,
+    });
+    show.summary(found.spec.dagId, run);
+    endWith(interrupted.signal.aborted ? 130 : run.state === 'success' ? 0 : 1);
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+  }
+}
+
+function printer(taskIds: readonly string[]) {
+  const width = Math.min(30, Math.max(...taskIds.map((id) => id.length), 0));
+  const say = (taskId: string, text: string) => {
+    const head = colors.cyan(taskId.padEnd(width));
+    for (const line of text.split('\n')) print(`${head} | ${line}`);
+  };
+  const paint = { debug: colors.dim, info: String, warn: colors.yellow, error: colors.red } as const;
+  return {
+    line: (taskId: string, { level, message }: LogLine) => {
+      const named = level === 'warn' || level === 'error' ? `${level.toUpperCase()} ${message}` : message;
+      say(taskId, paint[level](named));
+    },
+    state: (task: InMemoryTask) => {
+      const text = describe(task);
+      if (text !== null) say(task.taskId, text);
+    },
+    summary: (dagId: string, run: InMemoryRun) => {
+      print('');
+      printRows(
+        run.tasks.map((task) => ({
+          task_id: task.taskId,
+          state: task.state ?? 'none',
+          tries: task.tryNumber,
+          duration: task.startDate === null || task.endDate === null ? null : showDuration(task.endDate - task.startDate),
+        })),
+        'table',
+        `DAG "${dagId}" has no tasks`,
+      );
+      const state = run.state === 'running' ? 'stopped' : run.state;
+      note(`run of "${dagId}" for ${showInstant(run.logicalDate)}: ${paintState(state)} after ${showDuration(run.durationMs)}`);
+    },
+  };
+}
+
+const quiet: readonly TaskState[] = ['scheduled', 'queued', 'running'];
+
+function describe({ state, tryNumber, dueAt, reason }: InMemoryTask): string | null {
+  if (state === 'running' && tryNumber > 1) return `→ try ${tryNumber}`;
+  if (quiet.includes(state)) return null;
+  if (state === 'up_for_retry')
+    return `→ ${paintState('up_for_retry')}: try ${tryNumber + 1} follows in ${showDuration(Math.max(0, (dueAt ?? 0) - Date.now()))}`;
+  const why = reason === null || reason === 'executed' ? '' : ` (${reason})`;
+  return `→ ${paintState(state ?? 'none')}${why}`;
+}
