@@ -70,7 +70,7 @@ function hold(): { child: ChildProcess; next(): Promise<Record<string, unknown>>
     },
   );
   children.push(child);
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return { child, next: async () => JSON.parse((await lines.next()).value as string) as Record<string, unknown> };
 }
 
