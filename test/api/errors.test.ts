@@ -137,6 +137,12 @@ it('leaves every other path to the pages', async () => {
   expect((await api.call('GET', '/api/v1/dags', anonymous)).body).toBe('<html>a page</html>');
 });
 
+it('answers with JSON below a base path too', async () => {
+  const { status, body } = await api.get('/below/here/api/v2/dags/none');
+  expect([status, body]).toEqual([404, { detail: 'The DAG "none" was not found' }]);
+  expect((await api.call('PATCH', '/below/here/api/v2/dags/d?update_mask=x', { body: { is_paused: true } })).status).toBe(400);
+});
+
 it('caps a page at 100 entries', async () => {
   await api.db.pool.query(
     `INSERT INTO dag_run (dag_id, run_id, run_type, run_after, triggered_by) SELECT 'd', 'r' || n, 'manual', now(), 'test' FROM generate_series(1, 120) n`,

@@ -51,7 +51,9 @@ export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?
       logger: silent,
     };
     const app = express();
-    app.use(apiRouter(context, { checkAnswers: true }));
+    const router = apiRouter(context, { checkAnswers: true });
+    app.use(router);
+    app.use('/below/here', router);
     app.use((_request, response) => void response.status(404).send('<html>a page</html>'));
     await new Promise<void>((resolve) => (server = app.listen(0, '127.0.0.1', () => resolve())));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

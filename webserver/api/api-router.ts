@@ -107,7 +107,8 @@ const readBody: RequestHandler = (request, response, next) =>
 const answerError =
   (context: ApiContext): ErrorRequestHandler =>
   (error: unknown, request, response, next) => {
-    if (!/^\/(api\/v2|auth\/token)(\/|\?|$)/.test(request.originalUrl)) return next(error);
+    if (!/^\/(api\/v2|auth\/token)(\/|$)/.test(request.path)) return next(error); // relative to the base path
+
     const known = toApiError(error);
     if (!known)
       context.logger.error('a REST request failed', {

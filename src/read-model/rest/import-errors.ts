@@ -6,10 +6,12 @@ export interface ImportErrorRow {
   readonly file_path: string;
   readonly message: string;
   readonly stack_trace: string;
+  /** The lines around, with the place marked. */
+  readonly frame: string | null;
   readonly at: Date;
 }
 
-const columns = 'id, file_path, message, stack_trace, at';
+const columns = 'id, file_path, message, stack_trace, frame, at';
 const orderColumns = { id: 'id', import_error_id: 'id', timestamp: 'at', filename: 'file_path', stacktrace: 'stack_trace' };
 export const importErrorOrder = Object.keys(orderColumns);
 

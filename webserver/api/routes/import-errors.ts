@@ -51,6 +51,11 @@ function importErrorResponse(row: ImportErrorRow): z.input<typeof importErrorSch
     timestamp: row.at,
     filename: row.file_path,
     bundle_name: 'dags-folder',
-    stack_trace: row.stack_trace || row.message,
+    stack_trace: textOf(row),
   };
+}
+
+/** All that is known: the message, the lines of code, and the stack where it says more than the message. */
+function textOf({ message, frame, stack_trace: stack }: ImportErrorRow): string {
+  return [message, frame, stack.includes('\n    at ') ? stack : null].filter(Boolean).join('\n\n');
 }
