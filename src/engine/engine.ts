@@ -103,7 +103,7 @@ export class Engine {
     this.signal();
     await this.loop;
     if (this.lookAt) clearTimeout(this.lookAt.timer);
-    for (let tries = 0; this.hasReports() && tries < FINAL_TRIES; tries++) await this.attempt(() => this.hop());
+    for (let failures = 0; this.hasReports() && failures < FINAL_TRIES;) if (!(await this.attempt(() => this.hop()))) failures++;
     if (this.hasReports()) this.options.logger.error(`stopped with ${this.outcomes.length} outcome(s) that the database did not take`);
   }
 
@@ -154,9 +154,8 @@ export class Engine {
 
   private async hop(): Promise<void> {
     const { ledger, session, dispatch, wakePeers, onHop } = this.options;
-    const outcomes = this.outcomes.splice(0, this.batch);
+    const { outcomes, runs } = this.nextBatch();
     const started = this.started.splice(0);
-    const runs = [...this.runs].slice(0, Math.max(1, this.batch - outcomes.length));
     for (const run of runs) this.runs.delete(run);
     this.startedDue = this.admissibleLeft = false;
 
@@ -176,6 +175,13 @@ export class Engine {
     if (result.starving) wakePeers?.();
     if (result.nextDueInMs !== null) this.lookWithin(result.nextDueInMs);
     onHop?.(result, performance.now() - begin);
+  }
+
+  /** After a failure a single outcome or a single run, in turns. */
+  private nextBatch(): { outcomes: AttemptOutcome[]; runs: RunPk[] } {
+    const runFirst = this.batch === 1 && this.runs.size > 0 && this.failures % 2 === 1;
+    const outcomes = runFirst ? [] : this.outcomes.splice(0, this.batch);
+    return { outcomes, runs: [...this.runs].slice(0, this.batch - outcomes.length) };
   }
 
   /** Lanes with free slots; none while draining. */
@@ -200,13 +206,14 @@ export class Engine {
     this.lookAt = { at, timer };
   }
 
-  private async attempt(work: () => Promise<void>): Promise<void> {
+  private async attempt(work: () => Promise<void>): Promise<boolean> {
     const { logger } = this.options;
     try {
       await work();
       if (this.failures > 0) logger.info(`the ledger answers again after ${this.failures} failure(s)`);
       this.failures = 0;
       this.batch = Math.min(MAX_BATCH, this.batch * 2);
+      return true;
     } catch (error) {
       this.failures++;
       this.batch = 1;
@@ -214,6 +221,7 @@ export class Engine {
       const backoffMs = Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(this.failures, 10));
       logger.warn(`hop failed, trying again in ${backoffMs} ms: ${error instanceof Error ? error.message : String(error)}`);
       await new Promise((resolve) => setTimeout(resolve, backoffMs));
+      return false;
     }
   }
 }

@@ -1,7 +1,6 @@
 /** Attempts to break the protocol on a real Postgres: races, lost connections, late and poisonous reports. */
 import { execFileSync } from 'node:child_process';
 import net from 'node:net';
-import { compileDag } from '../../src/dag-spec/compiled-dag';
 import { createDecide } from '../../src/engine/decide';
 import type { ClaimedAttempt } from '../../src/ledger/ledger';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
@@ -22,8 +21,11 @@ const none = { capacity: new Map<string, number>() };
 const report = (attempt: ClaimedAttempt, outcome = succeeded()) => ({ attemptId: attempt.attemptId, outcome, cpuMs: null, peakKb: null });
 const count = async (sql: string): Promise<number> => (await db.pool.query(`SELECT count(*)::int AS n FROM ${sql}`)).rows[0].n;
 
+const wires: (() => void)[] = [];
+
 beforeEach(() => db.reset());
 afterEach(async () => {
+  wires.splice(0).forEach((cut) => cut());
   await Promise.all(opened.splice(0).map((ledger) => ledger.close()));
 });
 
@@ -72,17 +74,21 @@ describe('races', () => {
     expect(await count(`attempt WHERE state <> 'ended'`)).toBe(0);
   });
 
-  it('starts no run too many when four schedulers start runs of one DAG', async () => {
+  it('starts no run too many when four schedulers start runs of one DAG, each knowing of an older one', async () => {
     await insertDag(db.pool, { dagId: 'd', maxActiveRuns: 3 });
     const four = await hands(4);
-    await four[0]!.ledger.createRuns(Array.from({ length: 20 }, () => newRun('d')));
-    for (let round = 1; round <= 3; round++) {
-      await Promise.all(four.map((hand) => hand.ledger.startQueuedRuns(10)));
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        four.map(async (hand, i) => {
+          await hand.ledger.createRuns([newRun('d', { runAfter: 1e9 - 4 * round - i })]);
+          await hand.ledger.startQueuedRuns(10);
+        }),
+      );
       expect(await count(`dag_run WHERE state = 'running'`)).toBe(3);
       const running = await db.pool.query(`SELECT pk FROM dag_run WHERE state = 'running'`);
       for (const { pk } of running.rows) await four[0]!.ledger.markRun(pk, 'success');
     }
-    expect(await count(`task_instance`)).toBe(9);
+    expect(await count(`task_instance`)).toBe(30);
   });
 
   it('loses no wake that is written while the run is locked, before or after the hop has looked', async () => {
@@ -171,7 +177,6 @@ describe('failures in the middle', () => {
     expect(again.refused).toEqual([claimed[0]!.attemptId]);
     expect(again.claimed.map(({ taskId }) => taskId).sort()).toEqual(['b', 'c']);
     expect((await hand.hop()).claimed).toEqual([]);
-    await wire.close();
   });
 
   it('fails only the task whose outcome cannot be stored', async () => {
@@ -179,7 +184,7 @@ describe('failures in the middle', () => {
     const [hand] = (await hands(1)) as [Hand];
     const { pk, claimed } = await hand.start('d');
     const values: Record<string, string> = { good: '1', bad: '"\0"', fine: '2' };
-    const result = await hand.hop({ outcomes: claimed.map((attempt) => report(attempt, succeeded(values[attempt.taskId]!))) });
+    const result = await hand.hop({ outcomes: claimed.map((attempt) => report(attempt, succeeded(values[attempt.taskId]))) });
     expect(result.ended).toMatchObject([{ run: pk, state: 'failed' }]);
     const { rows } = await db.pool.query('SELECT task_id, state FROM task_instance ORDER BY task_id');
     expect(Object.fromEntries(rows.map(({ task_id, state }) => [task_id, state]))).toEqual({
@@ -250,7 +255,7 @@ describe('sessions', () => {
 
 describe('versions', () => {
   it('pins a run to the newest version when it starts, and records it on each attempt', async () => {
-    const old = await insertDag(db.pool, { dagId: 'd', tasks: ['a'] });
+    await insertDag(db.pool, { dagId: 'd', tasks: ['a'] });
     const [hand] = (await hands(1)) as [Hand];
     await hand.ledger.createRuns([newRun('d')]);
     const newest = await insertDag(db.pool, { dagId: 'd', tasks: ['b'] });
@@ -258,18 +263,27 @@ describe('versions', () => {
     const { claimed } = await hand.look();
     expect(claimed).toMatchObject([{ taskId: 'b', version: newest.version, bundleHash: newest.bundleHash }]);
     expect(await count(`attempt WHERE version = '${newest.version}'`)).toBe(1);
-    expect(old.version).not.toBe(newest.version);
-    expect(compileDag(newest.version, newest.spec).order).toHaveLength(1);
+  });
+
+  it('keeps the version of a cleared run whose DAG asks for that', async () => {
+    const old = await insertDag(db.pool, { dagId: 'd', tasks: ['a'], rerunWithLatestVersion: false });
+    const [hand] = (await hands(1)) as [Hand];
+    const { pk, claimed } = await hand.start('d');
+    await hand.end(claimed[0]!);
+    await insertDag(db.pool, { dagId: 'd', tasks: ['b'], rerunWithLatestVersion: false });
+    await hand.ledger.clearRun(pk);
+    await hand.ledger.startQueuedRuns(1);
+    expect((await hand.look()).claimed).toMatchObject([{ taskId: 'a', version: old.version, tryNumber: 2 }]);
   });
 });
 
 /** A wire to the database that can lose the answer to a COMMIT: the server has done it, the client never hears of it. */
 async function cuttableWire(url: string) {
-  const target = new URL(url);
+  const server = new URL(url);
   const sockets = new Set<net.Socket>();
   let swallow = false;
-  const server = net.createServer((client) => {
-    const upstream = net.connect(Number(target.port), target.hostname);
+  const relay = net.createServer((client) => {
+    const upstream = net.connect(Number(server.port), server.hostname);
     let deaf = false;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -287,18 +301,12 @@ async function cuttableWire(url: string) {
       else if (data.includes('COMMIT')) client.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  target.hostname = '127.0.0.1';
-  const { port } = server.address() as net.AddressInfo;
-  const original = new URL(url);
-  original.hostname = '127.0.0.1';
-  original.port = String(port);
-  return {
-    url: original.toString(),
-    swallowNextCommit: () => (swallow = true),
-    close: async () => {
-      sockets.forEach((socket) => socket.destroy());
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const relayed = new URL(url);
+  relayed.host = `127.0.0.1:${(relay.address() as net.AddressInfo).port}`;
+  wires.push(() => {
+    sockets.forEach((socket) => socket.destroy());
+    relay.close();
+  });
+  return { url: relayed.toString(), swallowNextCommit: () => (swallow = true) };
 }
