@@ -4,6 +4,8 @@
  * A stop goes: AbortSignal and onKill inside the thread → grace time → the thread is terminated (which runs no `finally`) → child
  * processes of the attempt are killed. The outcome is said when the thread has ended, so that its slot is free when it looks free.
  */
+import { EventEmitter } from 'node:events';
+import os from 'node:os';
 import { Piscina } from 'piscina';
 import type { Worker } from 'node:worker_threads';
 import { compiledEntry } from '../../src/config/package-root';
@@ -31,7 +33,11 @@ export interface ThreadPoolOptions {
 
 interface Running {
   readonly task: RunTask;
-  readonly abort: AbortController;
+  /** Piscina takes an emitter of 'abort' for a signal; making one is far cheaper than an AbortController. */
+  readonly abort: EventEmitter;
+  /** It is in a thread. */
+  inThread: boolean;
+  aborted: boolean;
   children: readonly LivingChild[];
   stopped: StopReason | null;
   timeout: NodeJS.Timeout | null;
@@ -48,10 +54,21 @@ interface Thread {
 /** A thread that sits in a system call (execSync) ends only with it: then its child processes are killed first. */
 const stuckMs = 500;
 
+/**
+ * Short attempts are quickest in few threads, which then are warm and do not compete for the cores; long ones want one each. So an
+ * attempt waits a moment for one of as many threads as there are cores, before it gets another.
+ */
+const hotThreads = os.availableParallelism();
+const patienceMs = 5;
+
 export class ThreadPool {
   private readonly piscina: Piscina<RunTask, AttemptOutcome | null>;
   private readonly threads = new Map<number, Thread>();
   private readonly running = new Map<string, Running>();
+  /** Attempts in threads, without those of which only leftovers are there. */
+  private busy = 0;
+  private readonly waiting: { readonly running: Running; readonly since: number }[] = [];
+  private patience: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: ThreadPoolOptions) {
     this.piscina = new Piscina<RunTask, AttemptOutcome | null>({
@@ -70,23 +87,63 @@ export class ThreadPool {
   }
 
   run(task: RunTask): void {
-    const running: Running = { task, abort: new AbortController(), children: [], stopped: null, timeout: null, grace: null, said: false };
+    const running: Running = {
+      task,
+      abort: new EventEmitter(),
+      inThread: false,
+      aborted: false,
+      children: [],
+      stopped: null,
+      timeout: null,
+      grace: null,
+      said: false,
+    };
     this.running.set(task.attemptId, running);
-    if (task.executionTimeoutMs !== null)
-      running.timeout = setTimeout(() => this.cancel(task.attemptId, 'timeout'), task.executionTimeoutMs);
-    this.piscina.run(task, { signal: running.abort.signal }).then(
-      (outcome) => this.onReturn(running, outcome),
-      (error: unknown) => this.onThreadError(running, error),
-    );
+    if (this.busy < hotThreads) return this.begin(running);
+    this.waiting.push({ running, since: performance.now() });
+    this.patience ??= setTimeout(() => this.spread(), patienceMs);
   }
 
   cancel(attemptId: string, why: StopReason): void {
     const running = this.running.get(attemptId);
     if (!running || running.said || running.stopped) return;
     running.stopped = why;
+    const at = this.waiting.findIndex((one) => one.running === running);
+    if (at >= 0) {
+      this.waiting.splice(at, 1);
+      return this.end(running, stoppedEnd(why, null, 'It had not begun.'));
+    }
     // Which thread it is in only the thread knows; the others ignore it.
     for (const { port } of this.threads.values()) port.postMessage({ kind: 'cancel', attemptId, why } satisfies ToThread);
     running.grace = setTimeout(() => void this.terminate(running), this.options.killGraceMs);
+  }
+
+  private begin(running: Running): void {
+    const { task } = running;
+    this.busy += 1;
+    running.inThread = true;
+    const limitMs = task.executionTimeoutMs;
+    if (limitMs !== null) running.timeout = setTimeout(() => this.cancel(task.attemptId, 'timeout'), limitMs);
+    this.piscina.run(task, { signal: running.abort }).then(
+      (outcome) => this.onReturn(running, outcome),
+      (error: unknown) => this.onThreadError(running, error),
+    );
+  }
+
+  /** Those that have waited long enough for a hot thread get another one: what is before them takes its time. */
+  private spread(): void {
+    this.patience = null;
+    const before = performance.now() - patienceMs + 1;
+    while (this.waiting.length > 0 && this.waiting[0]!.since <= before) this.begin(this.waiting.shift()!.running);
+    if (this.waiting.length > 0) this.patience = setTimeout(() => this.spread(), patienceMs);
+  }
+
+  /** Its thread is free, or as good as gone. */
+  private release(running: Running): void {
+    if (!running.inThread) return;
+    running.inThread = false;
+    this.busy -= 1;
+    if (this.busy < hotThreads && this.waiting.length > 0) this.begin(this.waiting.shift()!.running);
   }
 
   private welcome({ kind, threadId, port }: ThreadHello): void {
@@ -123,6 +180,7 @@ export class ThreadPool {
   private onReturn(running: Running, outcome: AttemptOutcome | null): void {
     if (outcome) this.say(running, outcome);
     clearTimeout(running.grace ?? undefined);
+    this.release(running);
     // null: said already, or its message is still on the way through the port.
     if (running.said) this.running.delete(running.task.attemptId);
   }
@@ -134,13 +192,15 @@ export class ThreadPool {
     this.say(running, outcome);
     running.grace = setTimeout(() => {
       this.running.delete(outcome.attemptId);
-      running.abort.abort();
+      this.abort(running);
     }, lingerMs);
+    this.release(running);
   }
 
   private onThreadError(running: Running, error: unknown): void {
+    this.release(running);
     if (running.said) return void this.running.delete(running.task.attemptId);
-    if (running.abort.signal.aborted) return; // our own doing: see terminate
+    if (running.aborted) return; // our own doing: see terminate
     this.end(running, describeThreadEnd(error));
   }
 
@@ -149,7 +209,7 @@ export class ThreadPool {
     let threadId = 0;
     const note = (destroyed: { id: number }) => (threadId = destroyed.id);
     this.piscina.once('workerDestroy', note);
-    running.abort.abort();
+    this.abort(running);
     this.piscina.off('workerDestroy', note);
 
     const ended = this.threads.get(threadId)?.ended ?? Promise.resolve();
@@ -160,6 +220,11 @@ export class ThreadPool {
     this.killChildren(running); // those whose message came last
     const how = `It did not end within ${this.options.killGraceMs / 1000} s, so its thread was terminated.`;
     this.end(running, stoppedEnd(running.stopped!, running.task.executionTimeoutMs, how));
+  }
+
+  private abort(running: Running): void {
+    running.aborted = true;
+    running.abort.emit('abort');
   }
 
   private killChildren(running: Running): void {

@@ -11,6 +11,7 @@ import type { LogLevel } from '../logs/log-store';
 import { macros } from '../templates/macros';
 import type { AttemptLog } from './attempt-log';
 import { toJsonText } from './json-value';
+import type { Stopper } from './stop';
 
 export interface ContextParts {
   readonly workload: RunTask;
@@ -20,15 +21,17 @@ export interface ContextParts {
   readonly inputs: Record<string, unknown>;
   readonly api: ExecutionApi;
   readonly log: AttemptLog;
-  readonly signal: AbortSignal;
+  readonly stopper: Stopper;
   readonly host: OperatorHost;
 }
 
 export function makeContext(parts: ContextParts): TaskContext {
   const { workload, api, log } = parts;
   const { run, attemptId } = workload;
-  const dagRun = makeDagRun(run);
-  const startDate = utc(Date.now());
+  const begun = Date.now();
+  // Calendar dates are made when they are read: most tasks read one or two of them, or none.
+  let made: DagRunInfo | undefined;
+  const dagRun = () => (made ??= makeDagRun(run));
   let previous: Promise<DataInterval | null> | undefined;
   const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
 
@@ -42,31 +45,35 @@ export function makeContext(parts: ContextParts): TaskContext {
       mapIndex: workload.mapIndex,
       tryNumber: workload.tryNumber,
       maxTries: workload.maxTries,
-      startDate,
+      get startDate() {
+        return utc(begun);
+      },
     },
-    dagRun,
+    get dagRun() {
+      return dagRun();
+    },
     runId: run.runId,
     runType: run.runType,
     get logicalDate() {
-      return dagRun.logicalDate ?? missing('logicalDate', 'logical date', run.runId);
+      return dagRun().logicalDate ?? missing('logicalDate', 'logical date', run.runId);
     },
     get dataIntervalStart() {
-      return dagRun.dataIntervalStart ?? missing('dataIntervalStart', 'data interval', run.runId);
+      return dagRun().dataIntervalStart ?? missing('dataIntervalStart', 'data interval', run.runId);
     },
     get dataIntervalEnd() {
-      return dagRun.dataIntervalEnd ?? missing('dataIntervalEnd', 'data interval', run.runId);
+      return dagRun().dataIntervalEnd ?? missing('dataIntervalEnd', 'data interval', run.runId);
     },
     get ds() {
-      return (dagRun.logicalDate ?? missing('ds', 'logical date', run.runId)).toFormat('yyyy-MM-dd');
+      return (dagRun().logicalDate ?? missing('ds', 'logical date', run.runId)).toFormat('yyyy-MM-dd');
     },
     get dsNodash() {
-      return (dagRun.logicalDate ?? missing('dsNodash', 'logical date', run.runId)).toFormat('yyyyMMdd');
+      return (dagRun().logicalDate ?? missing('dsNodash', 'logical date', run.runId)).toFormat('yyyyMMdd');
     },
     get ts() {
-      return (dagRun.logicalDate ?? missing('ts', 'logical date', run.runId)).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
+      return (dagRun().logicalDate ?? missing('ts', 'logical date', run.runId)).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
     },
     get tsNodash() {
-      return (dagRun.logicalDate ?? missing('tsNodash', 'logical date', run.runId)).toFormat("yyyyMMdd'T'HHmmss");
+      return (dagRun().logicalDate ?? missing('tsNodash', 'logical date', run.runId)).toFormat("yyyyMMdd'T'HHmmss");
     },
     get prevDataIntervalStartSuccess() {
       return previousSuccess().then((interval) => utcOrNull(interval?.start ?? null));
@@ -81,7 +88,9 @@ export function makeContext(parts: ContextParts): TaskContext {
     mapIndex: workload.mapIndex,
     attemptId,
     log: makeTaskLog(log),
-    signal: parts.signal,
+    get signal() {
+      return parts.stopper.signal;
+    },
     xcom: makeXCom(workload, api),
     variables: {
       async get(key: string, ...fallback: unknown[]): Promise<string> {

@@ -1,7 +1,5 @@
 /** The run's params, parsed by the schema of the DAG file itself: refinements and transforms do not survive in JSON Schema. */
-import { Ajv2020 } from 'ajv/dist/2020';
 import type { ValidateFunction } from 'ajv/dist/2020';
-import addFormats from 'ajv-formats';
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
 
@@ -20,7 +18,7 @@ type Result = { readonly value: unknown; readonly issues?: undefined } | { reado
  */
 export async function parseParams(dagId: string, schema: object | undefined, conf: JsonObject): Promise<Record<string, unknown>> {
   if (schema === undefined) return { ...conf };
-  const { value, problems } = '~standard' in schema ? await byStandardSchema(schema as Standard, conf) : byJsonSchema(schema, conf);
+  const { value, problems } = '~standard' in schema ? await byStandardSchema(schema as Standard, conf) : await byJsonSchema(schema, conf);
   if (problems.length === 0) return value as Record<string, unknown>;
   throw new ThenceError(
     'INVALID_VALUE',
@@ -43,12 +41,10 @@ const pathOf = ({ path }: Issue) => (path ?? []).map((step) => String(typeof ste
 
 const compiled = new WeakMap<object, ValidateFunction>();
 
-function byJsonSchema(schema: object, conf: JsonObject): Parsed {
+async function byJsonSchema(schema: object, conf: JsonObject): Promise<Parsed> {
   let validate = compiled.get(schema);
   if (!validate) {
-    const ajv = new Ajv2020({ useDefaults: true, allErrors: true, strict: false });
-    addFormats.default(ajv);
-    compiled.set(schema, (validate = ajv.compile(schema)));
+    compiled.set(schema, (validate = await compile(schema)));
   }
   const value = structuredClone(conf) as Record<string, unknown>;
   if (validate(value)) return { value, problems: [] };
@@ -58,4 +54,12 @@ function byJsonSchema(schema: object, conf: JsonObject): Parsed {
       (error) => `${error.instancePath.slice(1).replaceAll('/', '.') || 'params'} ${error.message ?? 'is not valid'}`,
     ),
   };
+}
+
+/** Loaded where a DAG has a JSON Schema: it would be most of the time that a host takes to start. */
+async function compile(schema: object): Promise<ValidateFunction> {
+  const [{ Ajv2020 }, formats] = await Promise.all([import('ajv/dist/2020.js'), import('ajv-formats')]);
+  const ajv = new Ajv2020({ useDefaults: true, allErrors: true, strict: false });
+  formats.default.default(ajv);
+  return ajv.compile(schema);
 }

@@ -1,6 +1,6 @@
 /**
  * Runs one try of one task, inside a host: code, inputs, params, templates, then the task itself; everything that can come of it
- * ends as an Outcome. Nothing is thrown. Whoever calls it stops it through `signal` (its reason a TaskStopped) and, if that does
+ * ends as an Outcome. Nothing is thrown. Whoever calls it stops it through the `stopper` and, if that does
  * not help, ends the host.
  */
 import type { BundleCode, Outcome, RunTask } from '../core/workload';
@@ -20,7 +20,7 @@ import { toJsonText } from './json-value';
 import { parseParams } from './params';
 import { renderOptions } from './render-options';
 import { isMachinery } from './stop';
-import type { TaskStopped } from './stop';
+import type { Stopper, TaskStopped } from './stop';
 
 export type AnyTask = BaseOperator<unknown, object, string>;
 
@@ -29,7 +29,7 @@ export interface RunnerDeps {
   /** The evaluated bundle of the workload; cached by the host. */
   load(workload: RunTask): Promise<LoadedFile>;
   readonly log: AttemptLog;
-  readonly signal: AbortSignal;
+  readonly stopper: Stopper;
   readonly host: OperatorHost;
 }
 
@@ -45,7 +45,7 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
     task = found.task;
     const context = await prepare(workload, found, deps);
     const returned = await execute(task, context, deps);
-    if (deps.signal.aborted && (deps.signal.reason as TaskStopped).why === 'timeout') throw deps.signal.reason;
+    if (deps.stopper.reason?.why === 'timeout') throw deps.stopper.reason;
     const text = toJsonText(returned, `The return value of task "${task.id}"`, workload.maxXcomBytes);
     return { kind: 'success', returnValue: text, branch: kindOf(task) === 'branch' ? branchChoice(task, returned) : null };
   } catch (thrown) {
@@ -91,9 +91,9 @@ const list = (ids: readonly string[]) =>
         .join(', ') + (ids.length > 20 ? ' …' : '');
 
 async function prepare(workload: RunTask, { dag, task, files }: Found, deps: RunnerDeps): Promise<TaskContext> {
-  const { api, log, signal, host } = deps;
+  const { api, log, stopper, host } = deps;
   const [params, inputs] = await Promise.all([parseParams(dag.id, dag.options.params, workload.run.conf), pullInputs(workload, api)]);
-  const context = makeContext({ workload, dag, task, params, inputs, api, log, signal, host });
+  const context = makeContext({ workload, dag, task, params, inputs, api, log, stopper, host });
   const rendered = await renderOptions(task, context, { files, filePath: workload.filePath }, log);
   if (rendered) {
     setRenderedOptions(task, rendered.options);
@@ -116,26 +116,25 @@ async function pullInputs(workload: RunTask, api: ExecutionApi): Promise<Record<
   );
 }
 
-async function execute(task: AnyTask, context: TaskContext, { signal, log }: RunnerDeps): Promise<unknown> {
-  let killing: Promise<void> | null = null;
-  const kill = () => {
-    log.write('warn', 'thence', (signal.reason as Error).message);
+async function execute(task: AnyTask, context: TaskContext, { stopper, log }: RunnerDeps): Promise<unknown> {
+  if (stopper.reason) throw stopper.reason;
+  let killing: Promise<void> | undefined;
+  stopper.onStop = (why) => {
+    log.write('warn', 'thence', why.message);
     killing = (async () => task.onKill())().catch((error: unknown) =>
       log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`),
     );
   };
-  if (signal.aborted) throw signal.reason;
-  signal.addEventListener('abort', kill, { once: true });
   try {
     return await task.execute(context);
   } finally {
-    signal.removeEventListener('abort', kill);
-    await (killing as Promise<void> | null);
+    stopper.onStop = () => {};
+    await (killing as Promise<void> | undefined);
   }
 }
 
-function outcomeOf(thrown: unknown, task: AnyTask | null, { signal, log }: RunnerDeps): Outcome {
-  if (signal.aborted) return stoppedOutcome(signal.reason as TaskStopped, task, log);
+function outcomeOf(thrown: unknown, task: AnyTask | null, { stopper, log }: RunnerDeps): Outcome {
+  if (stopper.reason) return stoppedOutcome(stopper.reason, task, log);
   if (thrown instanceof ThenceError && thrown.code === 'UNAVAILABLE' && !task) return { kind: 'not-started', message: thrown.message };
   if (thrown instanceof AttemptGone) return { kind: 'lost', message: thrown.message };
   const end = taskEndOf(thrown);

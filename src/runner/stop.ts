@@ -21,5 +21,33 @@ export class TaskStopped extends Error {
   }
 }
 
+/** Tells an attempt to stop. The AbortSignal is made when task code asks for it: most tasks never do. */
+export class Stopper {
+  private stopped: TaskStopped | null = null;
+  private controller: AbortController | null = null;
+  /** Set by the runner while the task executes. */
+  onStop: (why: TaskStopped) => void = () => {};
+
+  get reason(): TaskStopped | null {
+    return this.stopped;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.stopped) this.controller.abort(this.stopped);
+    }
+    return this.controller.signal;
+  }
+
+  /** The first reason counts. */
+  stop(why: TaskStopped): void {
+    if (this.stopped) return;
+    this.stopped = why;
+    this.onStop(why);
+    this.controller?.abort(why);
+  }
+}
+
 /** Stops by the machinery: such an attempt is lost, and does not use up `retries`. */
 export const isMachinery = (why: StopReason): boolean => why === 'shutdown' || why === 'lease-lost';

@@ -14,8 +14,9 @@ import { installCapture } from '../runner/capture';
 import { errorInfo, errorText } from '../runner/error-info';
 import { failedOutcome, runTask, stoppedOutcome } from '../runner/run-task';
 import type { LoadedFile } from '../runner/run-task';
-import { TaskStopped } from '../runner/stop';
+import { Stopper, TaskStopped } from '../runner/stop';
 import { BundleCache } from './evaluate-bundle';
+import { GuardedEnv } from './guarded-env';
 import { forgetChild, killChildren, registerChild, trackChildren } from './task-host-children';
 import { attemptVariable, killGroup } from './process-groups';
 import { startMeter } from './task-host-meter';
@@ -39,7 +40,7 @@ const settleDelaysMs = [0, 0, 0, 2, 10, 40];
 
 export class TaskHost {
   private scope: AttemptScope | null = null;
-  private stopper = new AbortController();
+  private stopper = new Stopper();
   private task: RunTask | null = null;
   private fail: (error: unknown) => void = () => {};
   /** Something of an ended attempt was seen: this host must not be used again. */
@@ -49,7 +50,7 @@ export class TaskHost {
   private readonly files = new WeakMap<readonly unknown[], BundleCode['files']>();
   private readonly uninstall: readonly (() => void)[];
   private readonly cwd = process.cwd();
-  private readonly env = { ...process.env };
+  private readonly env = new GuardedEnv();
   private resources: ReadonlyMap<string, number> | null = null;
 
   constructor(private readonly options: TaskHostOptions) {
@@ -95,12 +96,13 @@ export class TaskHost {
 
   stop(attemptId: string, why: StopReason): void {
     if (this.task?.attemptId !== attemptId || this.scope?.ended) return;
-    if (!this.stopper.signal.aborted) this.stopper.abort(new TaskStopped(why, this.task.executionTimeoutMs));
+    this.stopper.stop(new TaskStopped(why, this.task.executionTimeoutMs));
   }
 
   /** Puts the process back as it was (the foreground executor's process goes on). */
   close(): void {
     this.uninstall.forEach((undo) => undo());
+    this.env.close(attemptVariable);
   }
 
   private begin(task: RunTask): AttemptScope {
@@ -118,26 +120,26 @@ export class TaskHost {
     };
     this.scope = scope;
     this.task = task;
-    process.env[attemptVariable] = task.attemptId;
-    this.stopper = new AbortController();
+    this.env.setOwn(attemptVariable, task.attemptId);
+    this.stopper = new Stopper();
     return scope;
   }
 
   private async perform(task: RunTask, scope: AttemptScope): Promise<Outcome> {
-    const { signal } = this.stopper;
+    const { stopper } = this;
     const { log } = scope;
     const uncaught = new Promise<Outcome>((resolve) => {
       this.fail = (error) => {
         this.haunted = true;
         log.write('error', 'thence', 'An exception that nobody caught, or a rejected promise that nobody awaited, ended the task:');
-        resolve(signal.aborted ? stoppedOutcome(signal.reason as TaskStopped, null, log) : failedOutcome(error, log, true));
+        resolve(stopper.reason ? stoppedOutcome(stopper.reason, null, log) : failedOutcome(error, log, true));
       };
     });
     const ran = runTask(task, {
       api: this.options.api,
       load: (workload) => this.load(workload),
       log,
-      signal,
+      stopper,
       host: this.operatorHost(scope),
     });
     return Promise.race([ran, uncaught]);
@@ -168,8 +170,7 @@ export class TaskHost {
 
   private restore(): void {
     if (this.options.ownProcess && process.cwd() !== this.cwd) process.chdir(this.cwd);
-    for (const name of Object.keys(process.env)) if (!(name in this.env)) delete process.env[name];
-    for (const [name, value] of Object.entries(this.env)) if (process.env[name] !== value) process.env[name] = value;
+    this.env.restore(attemptVariable);
   }
 
   private leftovers(): string[] {
