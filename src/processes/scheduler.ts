@@ -19,7 +19,13 @@ export async function runScheduler(config: Config): Promise<number> {
     const executors = executorsByLane(config);
     const { database, close } = await openServer(config, 'scheduler', logger);
     const url = config.databaseDirectUrl ?? database.url;
-    const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-ledger', maxLostTries: config.maxLostTries, logger });
+    const ledger = new PostgresLedger({
+      url: database.url,
+      applicationName: 'thence-ledger',
+      maxLostTries: config.maxLostTries,
+      defaultExecutor: config.executors[0],
+      logger,
+    });
     const wakeup = new PgWakeup({ url, logger });
     await wakeup.start();
     const api = new PostgresExecutionApi({ pool: database.pool, secrets: secretsOfConfig(config), maxXcomBytes: config.maxXcomBytes });

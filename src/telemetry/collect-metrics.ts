@@ -51,6 +51,12 @@ async function ofDatabase(database: Database): Promise<Registry> {
   gauge('scheduler_dagruns_queued', 'DAG runs that are queued').set(counts.queued);
   gauge('dagbag_size', 'DAGs in the dags folder').set(counts.dags);
   gauge('dag_processing_import_errors', 'DAG files that cannot be loaded').set(counts.import_errors);
+
+  const files = await readFiles(database);
+  const lastDuration = gauge('dag_processing_last_duration', 'Bundling and loading a file, the last time (seconds)', ['file_path']);
+  for (const { file_path, parse_ms } of files) lastDuration.set({ file_path }, parse_ms / 1000);
+  const total = files.reduce((sum, file) => sum + file.parse_ms, 0);
+  gauge('dag_processing_total_parse_time', 'Bundling and loading all files, the last time of each (seconds)').set(total / 1000);
   return registry;
 }
 
@@ -84,4 +90,11 @@ async function readCounts({ pool }: Database): Promise<{ running: number; queued
             (SELECT count(*)::int FROM dag WHERE is_active) AS dags, (SELECT count(*)::int FROM import_error) AS import_errors`,
   );
   return rows[0]!;
+}
+
+async function readFiles({ pool }: Database): Promise<{ file_path: string; parse_ms: number }[]> {
+  const { rows } = await pool.query<{ file_path: string; parse_ms: number }>(
+    `SELECT file_path, max(last_parse_ms) AS parse_ms FROM dag WHERE is_active AND last_parse_ms IS NOT NULL GROUP BY file_path ORDER BY file_path`,
+  );
+  return rows;
 }

@@ -55,23 +55,6 @@ export function createSchedulerMetrics() {
 }
 export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 
-export function createDagProcessorMetrics() {
-  const registry = new Registry();
-  const registers = [registry];
-  return {
-    ...asProcessMetrics(registry),
-    totalParseTime: new Gauge({ name: 'thence_dag_processing_total_parse_time', help: 'The last look at all files (seconds)', registers }),
-    lastDuration: new Histogram({
-      name: 'thence_dag_processing_last_duration',
-      help: 'Bundling and loading one file (seconds)',
-      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
-    }),
-    processed: new Counter({ name: 'thence_dag_processing_processes', help: 'Files bundled and loaded', registers }),
-  };
-}
-export type DagProcessorMetrics = ReturnType<typeof createDagProcessorMetrics>;
-
 function asProcessMetrics(registry: Registry): ProcessMetrics {
   return {
     registry,
