@@ -18,13 +18,21 @@ export interface WakeSource {
 export const WAKE_CHANNEL = 'thence';
 const DEBOUNCE_MS = 10;
 
-/** For processes that change something and listen to nothing: the web server, the command line. */
+/** For processes that change something and listen to nothing: the web server, the DAG processor, the command line. */
 export function createWakeup(pool: Pool): Wakeup {
   let timer: NodeJS.Timeout | null = null;
-  return () => {
-    timer ??= setTimeout(() => {
+  let again = false;
+  const send = () => {
+    again = false;
+    pool.query(`NOTIFY ${WAKE_CHANNEL}`).catch(() => undefined);
+    timer = setTimeout(() => {
       timer = null;
-      pool.query(`NOTIFY ${WAKE_CHANNEL}`).catch(() => undefined);
+      if (again) send();
     }, DEBOUNCE_MS);
+  };
+  // The first one at once: a command may end its process right after it.
+  return () => {
+    if (timer) again = true;
+    else send();
   };
 }

@@ -8,12 +8,13 @@ import type { Logger } from './logger';
  * one object a line: `time`, `level`, `message`, and what the caller gave.
  */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>, service?: string): Logger {
-  return winston.createLogger({
+  const logger = winston.createLogger({
     level: logLevel,
-    defaultMeta: service === undefined ? {} : { service },
     format: logFormat === 'json' ? json : pretty,
     transports: [new winston.transports.Stream({ stream: process.stderr })],
   });
+  // Not as defaultMeta: that would win over what a child says of itself.
+  return service === undefined ? logger : logger.child({ service });
 }
 
 /** For what has no one to talk to, such as tests. */
