@@ -64,7 +64,7 @@ interface FileState {
 }
 
 const SCAN_INTERVAL_MS = 5_000;
-const AT_ONCE = 4;
+const AT_ONCE = 8;
 const SECOND_LOOK_MS = 200;
 /** What failed may have failed for a reason that lies elsewhere (a package not yet installed). */
 const RETRY_ERROR_MS = 30_000;
@@ -89,6 +89,8 @@ export class DagProcessor {
   /** In order; a file is in at most one of the two. */
   private readonly queue: string[] = [];
   private readonly working = new Set<string>();
+  /** Files that a scan left out because they were being worked on: they are compared again as soon as that is done. */
+  private readonly skipped = new Set<string>();
   private whenIdle: (() => void)[] = [];
   private storing: Promise<unknown> = Promise.resolve();
   private failure: unknown = null;
@@ -238,15 +240,17 @@ export class DagProcessor {
 
   private async enqueueDue(root: string): Promise<void> {
     const signatures = new FileSignatures();
-    const waiting = new Set([...this.queue, ...this.working]);
+    for (const file of this.working) this.skipped.add(file);
     const changed: string[] = [];
     const again: string[] = [];
-    for (const file of this.files) {
-      if (waiting.has(file)) continue;
+    const look = async (file: string) => {
       const state = this.states.get(file);
-      if (state === undefined || state.root !== root || state.signature !== (await signatures.of(state.inputs))) changed.push(file);
-      else if (this.isDueAgain(state)) again.push(file);
-    }
+      if (state === undefined || state.root !== root || state.signature !== (await signatures.of(state.inputs))) return changed;
+      return this.isDueAgain(state) ? again : null;
+    };
+    const files = [...this.files].filter((file) => !this.working.has(file));
+    const lists = await Promise.all(files.map(look));
+    for (const [index, file] of files.entries()) lists[index]?.push(file);
     if (again.length > 0) this.refreshHosts();
     this.enqueue(root, changed, again);
   }
@@ -276,8 +280,9 @@ export class DagProcessor {
   // ---- the queue
 
   private enqueue(root: string, first: readonly string[], last: readonly string[] = []): void {
-    this.queue.unshift(...first);
-    this.queue.push(...last);
+    const isNew = (file: string) => !this.queue.includes(file) && !this.working.has(file);
+    this.queue.unshift(...first.filter(isNew));
+    this.queue.push(...last.filter(isNew));
     while (this.working.size < AT_ONCE && this.queue.length > 0 && !this.stopped) void this.work(root, this.queue.shift()!);
   }
 
@@ -291,6 +296,7 @@ export class DagProcessor {
       else if (!(error instanceof LoadHostsStopped) && (error as NodeJS.ErrnoException).code !== 'ENOENT') this.failure = error;
     } finally {
       this.working.delete(file);
+      if (this.skipped.delete(file)) this.runner.wake();
       this.enqueue(root, []);
       if (this.working.size === 0 && this.queue.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
     }
@@ -363,8 +369,7 @@ export class DagProcessor {
     for (const dagId of changed) this.seen.changed.add(dagId);
     for (const dagId of deactivated) this.seen.deactivated.add(dagId);
     for (const [file, { root, refused }] of deactivated.length > 0 ? this.states : []) {
-      const isFree = refused.some((dagId) => deactivated.includes(dagId));
-      if (isFree && this.files.has(file) && !this.queue.includes(file) && !this.working.has(file)) this.enqueue(root, [file]);
+      if (this.files.has(file) && refused.some((dagId) => deactivated.includes(dagId))) this.enqueue(root, [file]);
     }
     if (changed.length + deactivated.length > 0) this.options.wakeup?.();
   }

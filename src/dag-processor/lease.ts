@@ -31,6 +31,9 @@ export class LeaseLost extends Error {
   }
 }
 
+/** Sessions that processors of this very process hold. */
+const heldHere = new Set<string>();
+
 const ADVISORY_KEY = 'thence.dag-processor';
 
 export class ProcessorLease {
@@ -55,6 +58,7 @@ export class ProcessorLease {
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until, renewed_at = clock_timestamp(), details = excluded.details`,
         [this.id, os.hostname(), bootId(), process.pid, packageVersion, this.place.leaseMs, JSON.stringify(details)],
       );
+      if (holder === null) heldHere.add(this.id);
       return holder;
     });
   }
@@ -76,6 +80,7 @@ export class ProcessorLease {
   }
 
   async release(): Promise<void> {
+    heldHere.delete(this.id);
     await this.pool.query(`UPDATE session SET state = 'ended', ended_at = clock_timestamp() WHERE id = $1 AND state = 'alive'`, [this.id]);
   }
 
@@ -94,7 +99,7 @@ export class ProcessorLease {
     );
     for (const other of rows) {
       const isHere = other.host === os.hostname() && other.boot_id === bootId();
-      if (!other.expired && !(isHere && !isProcessAlive(other.pid))) return { host: other.host, pid: other.pid, dagsFolder: other.folder };
+      if (!other.expired && !(isHere && !isHolderAlive(other))) return { host: other.host, pid: other.pid, dagsFolder: other.folder };
       await client.query(`UPDATE session SET state = 'lost', ended_at = clock_timestamp() WHERE id = $1`, [other.id]);
     }
     return null;
@@ -129,7 +134,9 @@ function bootId(): string {
   }
 }
 
-function isProcessAlive(pid: number): boolean {
+function isHolderAlive({ id, pid }: { readonly id: string; readonly pid: number }): boolean {
+  // A container gives the process that replaces another the same pid.
+  if (pid === process.pid) return heldHere.has(id);
   try {
     process.kill(pid, 0);
     return true;

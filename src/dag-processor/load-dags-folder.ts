@@ -49,9 +49,9 @@ export async function loadDagsFolder(
   const hosts = new LoadHosts(config);
   try {
     const first = dagId === undefined ? [] : await filesThatName(root, found, dagId);
-    const early = summarize(root, found, await loadAll(root, first, hosts));
+    const early = judgeFiles(root, found, await loadAll(root, first, hosts));
     if (dagId !== undefined && early.specs.some((spec) => spec.dagId === dagId)) return early;
-    return summarize(root, found, await loadAll(root, found, hosts));
+    return judgeFiles(root, found, await loadAll(root, found, hosts));
   } finally {
     hosts.stop();
   }
@@ -72,7 +72,11 @@ async function loadAll(root: string, files: readonly string[], hosts: LoadHosts)
   return loaded;
 }
 
-function summarize(root: string, found: readonly string[], loaded: readonly LoadedFile[]): LoadedDagsFolder {
+/**
+ * What files mean beside each other: whose a DAG is, ids that two of them make, files that should make a DAG and do not.
+ * @param found all DAG files of the folder, loaded or not
+ */
+export function judgeFiles(root: string, found: readonly string[], loaded: readonly LoadedFile[]): LoadedDagsFolder {
   const isDagFile = new Set(found);
   const imported = new Set(loaded.flatMap(({ filePath, sources }) => Object.keys(sources).filter((source) => source !== filePath)));
   const owners = new Map<string, string>();

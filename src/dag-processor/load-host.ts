@@ -52,6 +52,8 @@ export class LoadHosts {
   private stopped = false;
   /** Processes started so far, for tests and figures. */
   started = 0;
+  /** The most that any of them took after a load. */
+  largestRssMb = 0;
 
   /** @param options.keepWarm a process stands ready from now on, so that the next file need not wait for one to start (0.2 s) */
   constructor(
@@ -77,6 +79,7 @@ export class LoadHosts {
     }, SLOW_MS);
     try {
       const outcome = await host.load(workload);
+      this.largestRssMb = Math.max(this.largestRssMb, host.rssMb);
       if (this.stopped) throw new LoadHostsStopped();
       return outcome;
     } finally {
@@ -147,6 +150,7 @@ class LoadHost {
   private lastWords: LastWords | null = null;
   private settle: ((reply: LoadReply | null) => void) | null = null;
   isUsedUp = false;
+  rssMb = 0;
 
   constructor(private readonly limits: LoadLimits) {
     this.rssLimitMb = HOST_ITSELF_MB + limits.dagFileMemoryMb;
@@ -193,6 +197,7 @@ class LoadHost {
       if (this.isUsedUp) this.settle(null);
       else this.child.send({ id: this.loads, workload } satisfies LoadRequest, (error) => error && this.kill());
     });
+    this.rssMb = reply?.rssMb ?? this.rssMb;
     if (reply === null || reply.dirty || this.loads >= LOADS_PER_HOST || reply.rssMb > this.rssLimitMb / 2) this.isUsedUp = true;
     // What the file printed comes through pipes of its own and may be one turn behind the answer.
     await new Promise((resolve) => setImmediate(resolve));

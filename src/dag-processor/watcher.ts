@@ -3,6 +3,7 @@ import path from 'node:path';
 import { watch } from 'chokidar';
 import type { FSWatcher } from 'chokidar';
 import type { Logger } from '../telemetry/logger';
+import { IGNORE_FILE } from './find-files';
 
 /** An editor's save is several events. */
 const DEBOUNCE_MS = 50;
@@ -36,10 +37,6 @@ export class DagsFolderWatcher {
     if (added.length > 0) this.watcher.add(added);
   }
 
-  async ready(): Promise<void> {
-    await new Promise<void>((resolve) => this.watcher.once('ready', resolve));
-  }
-
   async close(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     await this.watcher.close();
@@ -48,6 +45,5 @@ export class DagsFolderWatcher {
 
 function isUninteresting(relative: string): boolean {
   if (relative.startsWith('..')) return false;
-  const parts = relative.split(path.sep);
-  return parts.includes('node_modules') || parts.slice(0, -1).some((part) => part.startsWith('.')) || parts.at(-1) === '.git';
+  return relative.split(path.sep).some((part) => part === 'node_modules' || (part.startsWith('.') && part !== IGNORE_FILE));
 }

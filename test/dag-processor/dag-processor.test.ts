@@ -358,6 +358,23 @@ describe('watching', () => {
     await eventually(async () => expect(await dags()).toMatchObject([{ dag_id: 'etl', is_active: false }, {}]));
   });
 
+  test('a file that is saved again while it is loading is loaded again at once', async () => {
+    const slow = (more: string) =>
+      `import { DAG } from 'thence';\nawait new Promise((done) => setTimeout(done, 1_000));\nnew DAG('etl').task('t', () => ${more});`;
+    const root = makeFolder({ 'etl.mts': slow('1') });
+    const processor = processorOf(root, { dagRefreshIntervalMs: 3_600_000 });
+    processor.start();
+    const { working } = processor as unknown as { working: Set<string> };
+    await eventually(() => working.has('etl.mts'));
+    fillFolder(root, { 'etl.mts': slow('2') });
+    await eventually(async () => {
+      const { rows } = await db.pool.query(
+        `SELECT FROM bundle b JOIN dag_version v ON v.bundle_hash = b.hash JOIN dag d ON d.current_version = v.id WHERE b.sources->>'etl.mts' LIKE '%=> 2);'`,
+      );
+      expect(rows).toHaveLength(1);
+    });
+  });
+
   test('while the database is away nothing is lost, and what was saved meanwhile is stored when it is back', async () => {
     const root = makeFolder({ 'etl.ts': dagFile('etl') });
     const processor = processorOf(root);
@@ -408,7 +425,8 @@ test('many files: processes are replaced and none of it piles up', async () => {
   const summary = await processor.runOnce();
   expect(summary).toMatchObject({ files: 300, evaluated: 300, errors: [] });
   expect(await countOf('dag')).toBe(300);
-  const { hosts } = processor as unknown as { hosts: { started: number; all: Set<unknown> } };
+  const { hosts } = processor as unknown as { hosts: { started: number; largestRssMb: number; all: Set<unknown> } };
   expect(hosts.started).toBeGreaterThan(2);
   expect(hosts.all.size).toBeLessThanOrEqual(2);
+  expect(hosts.largestRssMb).toBeLessThan(300);
 });
