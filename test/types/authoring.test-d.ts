@@ -85,6 +85,40 @@ new DAG('json', { params: { type: 'object', properties: {} }, startDate: DateTim
   is<Record<string, unknown>>()(params),
 );
 
+// ---- groups hand on the params of their DAG, and a DAG in full
+const group = new TaskGroup('group', { dag, defaultArgs: { retries: 1 } });
+new FunctionOperator('in_group', {
+  group,
+  inputs: { one },
+  run: ({ inputs, params }) => is<{ n: number; r: string }>()({ n: inputs.one, r: params.region }),
+});
+new BranchOperator('branch_in_group', { group: new TaskGroup('inner', { group }), run: ({ params }) => params.region });
+new FunctionOperator('no_return', {
+  dag,
+  run: async ({ ti, ds, log, dagRun, conf, xcom, variables, connections, signal, macros }) => {
+    log.info(ti.taskId, ds, dagRun.logicalDate?.toISO(), conf, signal.aborted, macros.ds_add(ds, 1));
+    await xcom.push('k', await variables.get('v'));
+    is<string | null>()(await variables.get('v', null));
+    is<unknown>()(await xcom.pull('a', { key: 'k' }));
+    is<number | null>()((await connections.get('c')).port);
+  },
+});
+const sales = new DAG('daily_sales', {
+  schedule: '0 6 * * *',
+  startDate: '2026-01-01',
+  endDate: new Date(),
+  timezone: 'Europe/Zurich',
+  catchup: true,
+  params: z.object({ region: z.string().default('eu') }),
+  defaultArgs: { retries: 2, retryDelay: { minutes: 5 } },
+  tags: ['sales'],
+});
+is<{ region: string }>()(sales['~params']);
+// @ts-expect-error the params of the group's DAG have no such field
+group.task('wrong', ({ params }) => params.regio);
+// @ts-expect-error a group of groups has no task without a home
+new TaskGroup('wrong', {});
+
 // ---- classes of one's own
 class Post<Mapped extends string = never> extends BaseOperator<{ ok: boolean }, { url: string }, Mapped> {
   static override readonly optionNames = ['url'];
