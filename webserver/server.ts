@@ -6,7 +6,7 @@
 import path from 'node:path';
 import compression from 'compression';
 import express from 'express';
-import type { Express, RequestHandler, Router } from 'express';
+import type { Express, RequestHandler } from 'express';
 import type { Auth } from '../src/auth/auth';
 import type { Commands } from '../src/commands/commands';
 import type { Config } from '../src/config/config';
@@ -14,6 +14,7 @@ import { packageRoot } from '../src/config/package-root';
 import type { Database } from '../src/db/database';
 import type { LogStore } from '../src/logs/log-store';
 import type { Logger } from '../src/telemetry/logger';
+import { apiRouter } from './api/api-router';
 import { adminRoutes } from './routes/admin';
 import { dagListRoutes } from './routes/dag-list';
 import { dagRoutes } from './routes/dag';
@@ -41,8 +42,6 @@ export interface WebserverDeps {
   readonly logger: Logger;
   /** The text of /metrics. */
   readonly metrics: () => Promise<string>;
-  /** REST, mounted at the base path: it has its own authentication. */
-  readonly api?: Router;
 }
 
 const viewsFolder = path.join(packageRoot, 'webserver/views');
@@ -74,7 +73,7 @@ export function createWebserver(deps: WebserverDeps): Express {
   site.get('/metrics', async (_request, response) => {
     response.type('text/plain; version=0.0.4; charset=utf-8').send(await deps.metrics());
   });
-  if (deps.api) site.use(deps.api);
+  site.use(apiRouter(deps));
   site.use(sessions({ pool: deps.database.pool, secretKey: deps.secretKey, logger: deps.logger, https, cookiePath: basePath || '/' }));
   site.use(express.urlencoded({ extended: false, limit: '1mb' }));
   site.use(loginRoutes(context));

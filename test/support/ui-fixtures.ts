@@ -374,7 +374,7 @@ async function fillRun(
       logs.fill({ dagId: plan.dagId, runId, taskId: row.id, mapIndex: -1, tryNumber: 1 }, row.start - 30_000, 12, 'failed', random);
     }
     if (row.state === 'failed') {
-      const error = { name: 'TypeError', message: "Cannot read properties of undefined (reading 'total')", stack: null };
+      const error = { name: 'TypeError', message: 'orders.total is no number', stack: null };
       await pool.query('UPDATE attempt SET error = $2, cpu_ms = 812, peak_kb = 91000 WHERE ti = $1', [pk, JSON.stringify(error)]);
     }
     logs.fill(
@@ -515,7 +515,7 @@ export class MemoryLogs implements LogStore {
       say(
         'error',
         'thence',
-        "TypeError: Cannot read properties of undefined (reading 'total')\n    at run (daily_sales.ts:31:22)\n    at async FunctionOperator.execute",
+        'TypeError: orders.total is no number\n    at run (daily_sales.ts:31:22)\n    at async FunctionOperator.execute',
       );
     else if (state === 'success') say('info', 'thence', 'success');
     this.lines.set(JSON.stringify(ref), lines);

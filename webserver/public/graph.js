@@ -26,14 +26,18 @@ export function attach(box) {
       apply();
     };
   }
-  box.addEventListener('wheel', (event) => {
-    // The page scrolls over a graph; with Ctrl or a pinch it zooms, as in maps.
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    const at = toGraph(event);
-    zoom(Math.exp(event.deltaY * 0.004), at.x, at.y);
-    apply();
-  }, { passive: false });
+  box.addEventListener(
+    'wheel',
+    (event) => {
+      // The page scrolls over a graph; with Ctrl or a pinch it zooms, as in maps.
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const at = toGraph(event);
+      zoom(Math.exp(event.deltaY * 0.004), at.x, at.y);
+      apply();
+    },
+    { passive: false },
+  );
 
   let drag = null;
   box.addEventListener('pointerdown', (event) => {
@@ -108,7 +112,10 @@ export function attach(box) {
 
   function toGraph(event) {
     const bounds = box.getBoundingClientRect();
-    return { x: view.x + ((event.clientX - bounds.left) / bounds.width) * view.width, y: view.y + ((event.clientY - bounds.top) / bounds.height) * view.height };
+    return {
+      x: view.x + ((event.clientX - bounds.left) / bounds.width) * view.width,
+      y: view.y + ((event.clientY - bounds.top) / bounds.height) * view.height,
+    };
   }
 
   function apply() {
@@ -119,6 +126,7 @@ export function attach(box) {
   function lightPaths(id) {
     if (id === lit) return;
     lit = id;
-    for (const edge of svg.querySelectorAll('.edge')) edge.classList.toggle('is-near', id !== null && (edge.dataset.from === id || edge.dataset.to === id));
+    for (const edge of svg.querySelectorAll('.edge'))
+      edge.classList.toggle('is-near', id !== null && (edge.dataset.from === id || edge.dataset.to === id));
   }
 }

@@ -60,7 +60,9 @@ export function attach(box) {
     if (grid.runs.length === 0 || grid.rows.length === 0) {
       parts = null;
       drawn.clear();
-      box.replaceChildren(element('div', 'empty', grid.rows.length === 0 ? 'This DAG has no tasks.' : 'No runs yet. Switch the DAG on, or trigger a run.'));
+      box.replaceChildren(
+        element('div', 'empty', grid.rows.length === 0 ? 'This DAG has no tasks.' : 'No runs yet. Switch the DAG on, or trigger a run.'),
+      );
       return;
     }
     rows = visibleRows();
@@ -90,7 +92,21 @@ export function attach(box) {
 
   /** What most needs a look decides. */
   function summary(texts) {
-    const rank = ['failed', 'upstream_failed', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule', 'queued', 'scheduled', 'deferred', 'none', 'success', 'skipped', 'removed'].map((state) => codes[state]);
+    const rank = [
+      'failed',
+      'upstream_failed',
+      'running',
+      'restarting',
+      'up_for_retry',
+      'up_for_reschedule',
+      'queued',
+      'scheduled',
+      'deferred',
+      'none',
+      'success',
+      'skipped',
+      'removed',
+    ].map((state) => codes[state]);
     let result = '';
     for (let i = 0; i < grid.runs.length; i++) {
       let best = ' ';
@@ -280,13 +296,24 @@ export function attach(box) {
     parts.runs.children[Number(at.dataset.column)]?.classList.add('is-hover');
     const line = at.closest('.grid-row');
     const row = line ? rows[Number(line.dataset.row)] : null;
-    showTip(at, row ? row.id : run.id, row ? [['State', labels[stateOf[row.cells[Number(at.dataset.column)]]]], ['Run', run.id], ...runFacts(run)] : [['State', labels[run.state]], ['Type', run.type], ...runFacts(run)]);
+    showTip(
+      at,
+      row ? row.id : run.id,
+      row
+        ? [['State', labels[stateOf[row.cells[Number(at.dataset.column)]]]], ['Run', run.id], ...runFacts(run)]
+        : [['State', labels[run.state]], ['Type', run.type], ...runFacts(run)],
+    );
   }
 
   function runFacts(run) {
     return [
       ...(run.logical === null ? [] : [['Logical date', formatTime(new Date(run.logical), 'full')]]),
-      ...(run.start === null ? [] : [['Started', formatTime(new Date(run.start), 'full')], [run.end === null ? 'Running for' : 'Run took', duration((run.end ?? Date.now()) - run.start)]]),
+      ...(run.start === null
+        ? []
+        : [
+            ['Started', formatTime(new Date(run.start), 'full')],
+            [run.end === null ? 'Running for' : 'Run took', duration((run.end ?? Date.now()) - run.start)],
+          ]),
       ...(run.version === null ? [] : [['Version', `v${run.version}`]]),
     ];
   }

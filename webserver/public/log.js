@@ -40,16 +40,20 @@ export function attach(box) {
   }
   show();
   // Scrolling up is reading; scrolling to the end is following again.
-  box.addEventListener('scroll', () => {
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    if (settings.follow !== atEnd && box.scrollHeight > box.clientHeight) {
-      settings.follow = atEnd;
-      show();
-    }
-  }, { passive: true });
+  box.addEventListener(
+    'scroll',
+    () => {
+      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+      if (settings.follow !== atEnd && box.scrollHeight > box.clientHeight) {
+        settings.follow = atEnd;
+        show();
+      }
+    },
+    { passive: true },
+  );
   search?.addEventListener('input', () => find(true));
   search?.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter') return;
+    if (event.key !== 'Enter' || !box.isConnected) return;
     event.preventDefault();
     step(event.shiftKey ? -1 : 1);
   });
@@ -111,7 +115,13 @@ export function attach(box) {
 
   function tell() {
     if (!status) return;
-    const words = [count === 0 ? (done ? 'This try printed nothing.' : 'Nothing printed yet.') : `${count.toLocaleString('en-US')} line${count === 1 ? '' : 's'}`];
+    const words = [
+      count === 0
+        ? done
+          ? 'This try printed nothing.'
+          : 'Nothing printed yet.'
+        : `${count.toLocaleString('en-US')} line${count === 1 ? '' : 's'}`,
+    ];
     if (errors > 0) words.push(`${errors} error${errors === 1 ? '' : 's'}`);
     const dot = document.createElement('span');
     dot.className = `dot ${done ? 's-removed' : 's-running'}`;
@@ -142,6 +152,7 @@ export function attach(box) {
   let marks = [];
   let current = -1;
   function find(fromStart) {
+    if (!box.isConnected) return;
     for (const mark of box.querySelectorAll('mark')) mark.replaceWith(mark.textContent);
     marks = [];
     const wanted = (search?.value ?? '').toLowerCase();
@@ -164,7 +175,7 @@ export function attach(box) {
   }
 
   function markIn(node, wanted) {
-    for (let rest = node; rest; ) {
+    for (let rest = node; rest;) {
       const at = rest.nodeValue.toLowerCase().indexOf(wanted);
       if (at < 0) return;
       const hit = rest.splitText(at);

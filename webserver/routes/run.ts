@@ -40,7 +40,8 @@ export function runRoutes(context: WebContext): Router {
       nav: 'dags',
       dagZone: dag.timezone,
       liveMs: open ? LIVE_MS : IDLE_MS,
-      locals: { dag, run, view, views, rows, instances, counts, compiled, ...graph },
+      // In steps, so that an open run's page changes every other second at most.
+      locals: { now: Math.ceil(Date.now() / 2000) * 2000, dag, run, view, views, rows, instances, counts, compiled, ...graph },
     });
   });
 

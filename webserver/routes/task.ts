@@ -53,7 +53,8 @@ export function taskRoutes(context: WebContext): Router {
   router.get('/dags/:dagId/runs/:runId/tasks/:taskId/log.json', async (request, response) => {
     const { ref, isLive } = await logOf(request);
     const page = await context.logStore.read(ref, queryNumber(request, 'from', 0, 0, Number.MAX_SAFE_INTEGER), LOG_BYTES);
-    response.set('Cache-Control', 'no-store').json({ ...page, done: !isLive && page.lines.length === 0 });
+    const isAtEnd = !isLive && (await context.logStore.read(ref, page.next, 1024)).lines.length === 0;
+    response.set('Cache-Control', 'no-store').json({ ...page, done: isAtEnd });
   });
 
   router.get('/dags/:dagId/runs/:runId/tasks/:taskId/log.txt', async (request, response) => {
@@ -74,7 +75,7 @@ export function taskRoutes(context: WebContext): Router {
     const { run, task } = await loadTask(context, request);
     const tryNumber = queryNumber(request, 'try', task.tryNumber, 1, MOST_TRIES);
     const ref = { dagId: run.dagId, runId: run.runId, taskId: task.taskId, mapIndex: task.mapIndex, tryNumber };
-    const isLive = tryNumber >= task.tryNumber && !(isFinished(task.state) && run.endDate !== null) && !isFinished(task.state);
+    const isLive = tryNumber >= task.tryNumber && !isFinished(task.state);
     return { ref, isLive };
   }
   return router;

@@ -33,5 +33,5 @@ export function highlight(fileName: string, text: string): string {
       }
       return `<span class="line">${before}${line}${'</span>'.repeat(open.length)}</span>`;
     })
-    .join('\n');
+    .join('');
 }

@@ -38,7 +38,14 @@ const groupKey = (id: string): string => `g:${id}`;
 
 export function layoutWithDagre(input: EngineGraph): EngineLayout {
   const graph = new Graph({ compound: true, multigraph: false });
-  graph.setGraph({ rankdir: input.direction, nodesep: 18, ranksep: 52, edgesep: 10, marginx: MARGIN, marginy: MARGIN });
+  graph.setGraph({
+    rankdir: input.direction,
+    nodesep: input.groups.length > 0 ? 44 : 18,
+    ranksep: 52,
+    edgesep: 10,
+    marginx: MARGIN,
+    marginy: MARGIN,
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const group of input.groups) graph.setNode(groupKey(group.id), {});
   for (const node of input.nodes) graph.setNode(nodeKey(node.id), { width: node.width, height: node.height });

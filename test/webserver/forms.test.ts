@@ -1,0 +1,189 @@
+import { useTestDatabase } from '../support/database';
+import { insertDag, insertRun } from '../support/factories';
+import { startTestWebserver } from '../support/web-server';
+import type { TestWebserver, Visitor } from '../support/web-server';
+
+const test = useTestDatabase();
+let web: TestWebserver;
+let visitor: Visitor;
+let token: string;
+beforeAll(async () => {
+  web = await startTestWebserver(test);
+  const params = {
+    type: 'object',
+    properties: {
+      region: { type: 'string', enum: ['eu', 'us'], default: 'eu' },
+      limit: { type: 'integer', default: 5 },
+      ratio: { type: 'number' },
+      dry: { type: 'boolean', default: true },
+      columns: { type: 'array', default: ['id'] },
+      note: { type: ['string', 'null'], default: 'x' },
+      day: { type: 'string', format: 'date' },
+    },
+  };
+  await insertDag(test.pool, { dagId: 'shop', params, isPaused: true });
+  await insertRun(test.pool, { dagId: 'shop', runId: 'r1', state: 'failed' });
+  visitor = await web.visitor();
+  token = await visitor.token();
+});
+afterAll(() => web.close());
+beforeEach(() => void web.commands.calls.splice(0));
+
+const actor = { user: 'admin', via: 'ui' };
+
+describe('a form without its token', () => {
+  it.each([
+    ['/dags/shop/paused', { paused: 'false' }],
+    ['/dags/shop/trigger', {}],
+    ['/dags/shop/backfills', { from_date: '2026-01-01', to_date: '2026-01-02' }],
+    ['/dags/shop/backfills/1/cancel', {}],
+    ['/dags/shop/runs/r1/mark', { state: 'success' }],
+    ['/dags/shop/runs/r1/clear', {}],
+    ['/dags/shop/runs/r1/note', { note: 'x' }],
+    ['/logout', {}],
+  ])('is refused at %s', async (address, form) => {
+    for (const given of [form, { ...form, _csrf: 'guessed' }]) {
+      const response = await visitor.post(address, given as Record<string, string>);
+      expect(response.status).toBe(403);
+    }
+    expect(web.commands.calls).toEqual([]);
+    expect((await visitor.get('/dags')).status).toBe(200);
+  });
+});
+
+describe('the pause switch', () => {
+  it('switches, says so, and goes back to where it was used', async () => {
+    const response = await visitor.post('/dags/shop/paused', { _csrf: token, paused: 'false', back: '/dags?q=sh' });
+    expect(response.status).toBe(303);
+    expect(response.headers.get('location')).toBe('/dags?q=sh');
+    expect(web.commands.calls).toEqual([{ command: 'setPaused', request: { dagId: 'shop', paused: false }, actor }]);
+    expect(await (await visitor.get('/dags')).text()).toContain('shop is active');
+  });
+
+  it('answers scripts in JSON', async () => {
+    const response = await visitor.post('/dags/shop/paused', { _csrf: token, paused: 'true' }, { accept: 'application/json' });
+    expect(await response.json()).toMatchObject({ text: expect.stringContaining('paused') });
+    const unknown = await visitor.post('/dags/nope/paused', { _csrf: token, paused: 'true' }, { accept: 'application/json' });
+    expect(unknown.status).toBe(404);
+    expect(await unknown.json()).toEqual({ error: expect.stringContaining('nope') });
+  });
+});
+
+describe('the trigger form', () => {
+  it('has a control for each param, filled with its default', async () => {
+    const html = await (await visitor.get('/dags/shop/trigger')).text();
+    expect(html).toMatch(/<select[^>]+name="param.region"[\s\S]*?<option value="&#34;eu&#34;" selected>eu/);
+    expect(html).toMatch(/name="param.limit" type="number" value="5" step="1"/);
+    expect(html).toMatch(/name="param.dry" value="true" checked/);
+    expect(html).toMatch(/name="param.day" type="date"/);
+    expect(html).toMatch(/<textarea[^>]+name="param.columns"/);
+  });
+
+  it('gives typed values, leaves empty ones to their defaults, and puts the free JSON over them', async () => {
+    const form = {
+      _csrf: token,
+      'param.region': '"us"',
+      'param.limit': '7',
+      'param.ratio': '',
+      'param.columns': '["a","b"]',
+      'param.note': '',
+      'param.day': '2026-03-01',
+      conf: '{"limit": 9, "extra": {"x": 1}}',
+      logical_date: '2026-01-01',
+      run_id: 'mine',
+    };
+    const response = await visitor.post('/dags/shop/trigger', form);
+    expect(response.headers.get('location')).toBe('/dags/shop/runs/mine');
+    expect(web.commands.calls[0]).toEqual({
+      command: 'triggerRun',
+      actor,
+      request: {
+        dagId: 'shop', runId: 'mine', logicalDate: '2026-01-01', note: null,
+        conf: { region: 'us', limit: 9, dry: false, columns: ['a', 'b'], note: null, day: '2026-03-01', extra: { x: 1 } },
+      }, // prettier-ignore
+    });
+  });
+
+  it.each([
+    ['{"a": 1', 'is not valid JSON'],
+    ['[1]', 'has to be a JSON object'],
+  ])('keeps what was typed when the configuration is %s', async (conf, message) => {
+    const response = await visitor.post('/dags/shop/trigger', { _csrf: token, conf, run_id: 'typed' });
+    expect(response.status).toBe(422);
+    const html = await response.text();
+    expect(html).toContain(message);
+    expect(html).toContain('value="typed"');
+    expect(web.commands.calls).toEqual([]);
+  });
+});
+
+describe('a run', () => {
+  it('is marked and cleared', async () => {
+    await visitor.post('/dags/shop/runs/r1/mark', { _csrf: token, state: 'success' });
+    await visitor.post('/dags/shop/runs/r1/clear', { _csrf: token });
+    expect(web.commands.calls.map(({ command, request }) => [command, request])).toEqual([
+      ['markRun', { dagId: 'shop', runId: 'r1', state: 'success' }],
+      ['clearRun', { dagId: 'shop', runId: 'r1' }],
+    ]);
+  });
+
+  it('is not marked anything else', async () => {
+    const response = await visitor.post('/dags/shop/runs/r1/mark', { _csrf: token, state: 'running' });
+    expect(response.status).toBe(422);
+    expect(web.commands.calls).toEqual([]);
+  });
+});
+
+describe('a backfill', () => {
+  const form = {
+    from_date: '2026-01-01',
+    to_date: '2026-01-31',
+    max_active_runs: '3',
+    reprocess_behavior: 'failed',
+    run_backwards: 'true',
+    conf: '{"a":1}',
+  };
+
+  it('is previewed without being created, with what was typed kept', async () => {
+    const response = await visitor.post('/dags/shop/backfills', { _csrf: token, intent: 'preview', ...form });
+    expect(response.status).toBe(200);
+    const html = await response.text();
+    expect(html).toContain('Europe/Zurich');
+    expect(html).toContain('value="2026-01-31"');
+    expect(web.commands.calls.map((call) => call.command)).toEqual(['dryRunBackfill']);
+  });
+
+  it('is created as typed', async () => {
+    const response = await visitor.post('/dags/shop/backfills', { _csrf: token, intent: 'create', ...form });
+    expect(response.status).toBe(303);
+    expect(web.commands.calls[0]).toEqual({
+      command: 'createBackfill',
+      actor,
+      request: {
+        dagId: 'shop',
+        from: '2026-01-01',
+        to: '2026-01-31',
+        reprocessBehavior: 'failed',
+        maxActiveRuns: 3,
+        runBackwards: true,
+        conf: { a: 1 },
+      },
+    });
+  });
+
+  it.each([
+    [{ from_date: '' }, 'needs a date'],
+    [{ max_active_runs: 'many' }, 'whole number'],
+    [{ conf: '{' }, 'not valid JSON'],
+  ])('says what is wrong with %j', async (wrong, message) => {
+    const response = await visitor.post('/dags/shop/backfills', { _csrf: token, intent: 'create', ...form, ...wrong });
+    expect(response.status).toBe(422);
+    expect(await response.text()).toContain(message);
+    expect(web.commands.calls).toEqual([]);
+  });
+
+  it('is cancelled', async () => {
+    await visitor.post('/dags/shop/backfills/3/cancel', { _csrf: token });
+    expect(web.commands.calls[0]).toEqual({ command: 'cancelBackfill', request: 3, actor });
+  });
+});
