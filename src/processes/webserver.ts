@@ -10,7 +10,6 @@ import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
 import { SessionKeeper } from '../service/session-keeper';
 import { collectMetrics } from '../telemetry/collect-metrics';
 import { createLogger } from '../telemetry/create-logger';
-import { apiRouter } from '../../webserver/api/api-router';
 import { createWebserver } from '../../webserver/server';
 import { cannotListen } from './assert-port-free';
 import { runProcess } from './run-process';
@@ -23,9 +22,8 @@ export async function runWebserver(config: Config): Promise<number> {
     const auth = createAuth({ pool: database.pool, secretKey });
     const { commands, close: closeCommands } = openCommands(database, logger);
     const logStore = new FileLogStore(config.home);
-    const api = apiRouter({ database, auth, commands, logStore, config, logger });
     const metrics = () => collectMetrics(database);
-    const app = createWebserver({ config, database, auth, commands, logStore, secretKey, logger, metrics, api });
+    const app = createWebserver({ config, database, auth, commands, logStore, secretKey, logger, metrics });
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-webserver-session', maxConnections: 1, logger });
     const keeper = new SessionKeeper({
       ledger,

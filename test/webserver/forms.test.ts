@@ -43,7 +43,7 @@ describe('a form without its token', () => {
     ['/logout', {}],
   ])('is refused at %s', async (address, form) => {
     for (const given of [form, { ...form, _csrf: 'guessed' }]) {
-      const response = await visitor.post(address, given as Record<string, string>);
+      const response = await visitor.post(address, given);
       expect(response.status).toBe(403);
     }
     expect(web.commands.calls).toEqual([]);
