@@ -118,18 +118,17 @@ async function pullInputs(workload: RunTask, api: ExecutionApi): Promise<Record<
 
 async function execute(task: AnyTask, context: TaskContext, { stopper, log }: RunnerDeps): Promise<unknown> {
   if (stopper.reason) throw stopper.reason;
-  let killing: Promise<void> | undefined;
+  const killing: Promise<void>[] = [];
   stopper.onStop = (why) => {
     log.write('warn', 'thence', why.message);
-    killing = (async () => task.onKill())().catch((error: unknown) =>
-      log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`),
-    );
+    const onKill = async () => task.onKill();
+    killing.push(onKill().catch((error: unknown) => log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`)));
   };
   try {
     return await task.execute(context);
   } finally {
     stopper.onStop = () => {};
-    await (killing as Promise<void> | undefined);
+    await Promise.all(killing);
   }
 }
 

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { packageRoot } from '../../src/config/package-root';
+import { killGroup, startTimeOf, sweepGroups } from '../../src/user-code/process-groups';
+import { eventually } from '../support/eventually';
+import { isRunning } from './harness';
+
+let home: string;
+beforeEach(() => (home = mkdtempSync(path.join(os.tmpdir(), 'thence-parent-'))));
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+test.each(['local', 'thread'])(
+  'after a kill -9 of the scheduler no task process of %s stays, however busy, nor what it started',
+  async (kind) => {
+    const pidFile = path.join(home, 'child.pid');
+    const parent = spawn(process.execPath, [path.join(__dirname, 'fixtures/parent.cjs'), packageRoot, kind, home, pidFile], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+    const host = Number(text.toString().trim());
+    const child = await eventually(() => {
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      expect(pid).toBeGreaterThan(0);
+      return pid;
+    });
+    await eventually(() => expect(readFileSync(path.join(home, 'log'), 'utf8')).toMatch(/spinning/));
+    expect([isRunning(host), isRunning(child)]).toEqual([true, true]);
+
+    parent.kill('SIGKILL');
+    await eventually(() => expect([isRunning(host), isRunning(child)]).toEqual([false, false]));
+    await eventually(() => expect(readdirSync(path.join(home, 'run'))).toEqual([]));
+  },
+);
+
+describe('the sweep at the start', () => {
+  const runDir = () => path.join(home, 'run');
+  const dead = { pid: 2 ** 22 - 1, start: 1 };
+  const write = (owner: object, groups: object[]) => {
+    mkdirSync(runDir(), { recursive: true });
+    writeFileSync(path.join(runDir(), 'attempt.pid'), JSON.stringify({ owner, groups }));
+  };
+  const startGroup = () => {
+    const child = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+    return { pid: child.pid!, start: startTimeOf(child.pid!) };
+  };
+
+  test('kills groups whose owner is dead', async () => {
+    const group = startGroup();
+    write(dead, [group]);
+    expect(sweepGroups(runDir())).toBe(1);
+    await eventually(() => expect(isRunning(group.pid)).toBe(false));
+    expect(readdirSync(runDir())).toEqual([]);
+  });
+
+  test('leaves those of a living owner, and a process that only has the number of an old one', () => {
+    const group = startGroup();
+    write({ pid: process.pid, start: startTimeOf(process.pid) }, [group]);
+    expect(sweepGroups(runDir())).toBe(0);
+    write(dead, [{ pid: group.pid, start: (group.start ?? 0) - 5 }]);
+    expect(sweepGroups(runDir())).toBe(0);
+    expect(isRunning(group.pid)).toBe(true);
+    killGroup(group.pid);
+  });
+
+  test('a file that is cut, and a folder that is not there, stop nothing', () => {
+    expect(sweepGroups(path.join(home, 'nowhere'))).toBe(0);
+    mkdirSync(runDir());
+    writeFileSync(path.join(runDir(), 'x.pid'), '{"owner":');
+    expect(sweepGroups(runDir())).toBe(0);
+  });
+});
