@@ -12,6 +12,7 @@ import { openDatabase } from './db/database';
 import { ensureEmbeddedPostgres } from './db/embedded/embedded-postgres';
 import { createDatabase } from './db/embedded/create-database';
 import { migrate, pendingMigrations } from './db/migrate';
+import { waitForDatabase } from './db/wait-for-database';
 import { PostgresLedger } from './ledger/postgres/postgres-ledger';
 import { createWakeup } from './service/wakeup';
 import type { Logger } from './telemetry/logger';
@@ -25,7 +26,10 @@ export interface DatabaseServer {
 
 /** The configured server, or the home's embedded one, started or joined. */
 export async function acquireServer(config: Config, logger: Logger): Promise<DatabaseServer> {
-  if (config.databaseUrl !== null) return { url: config.databaseUrl, embedded: false, release: async () => undefined };
+  if (config.databaseUrl !== null) {
+    await waitForDatabase(config.databaseUrl, logger);
+    return { url: config.databaseUrl, embedded: false, release: async () => undefined };
+  }
   const server = await ensureEmbeddedPostgres(config.home, logger);
   return {
     url: server.url,

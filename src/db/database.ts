@@ -5,12 +5,11 @@
  * The pool's clients are in pipeline mode: statements that are sent without awaiting the one before travel in one flush, and are still
  * carried out in order. `await` after each, and they behave as ever. After an error inside a transaction, send ROLLBACK as usual.
  */
-import { DataSource } from 'typeorm';
 import pg from 'pg';
 import type { Pool } from 'pg';
+import type { DataSource } from 'typeorm';
 import { ThenceError } from '../core/errors';
 import type { Logger } from '../telemetry/logger';
-import { entities } from './entities';
 
 export interface Database {
   readonly url: string;
@@ -67,10 +66,12 @@ export async function openDatabase({ url, applicationName, maxConnections = 10, 
     url,
     pool,
     orm: () =>
-      (orm ??= connectOrm(url, applicationName).catch((error: unknown) => {
-        orm = null;
-        throw error;
-      })),
+      (orm ??= loadOrm()
+        .connectOrm({ url, applicationName, guards })
+        .catch((error: unknown) => {
+          orm = null;
+          throw error;
+        })),
     close: async () => {
       if (orm) await orm.then((source) => source.destroy()).catch(() => undefined);
       await pool.end();
@@ -102,16 +103,5 @@ const int8 = 20;
 const typeParser: pg.CustomTypesConfig['getTypeParser'] = ((oid: number, format?: 'text' | 'binary') =>
   oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as pg.CustomTypesConfig['getTypeParser'];
 
-async function connectOrm(url: string, applicationName: string): Promise<DataSource> {
-  return new DataSource({
-    type: 'postgres',
-    url,
-    applicationName,
-    poolSize: 2,
-    entities: [...entities],
-    parseInt8: true,
-    uuidExtension: 'pgcrypto', // gen_random_uuid(), which Postgres has by itself
-    installExtensions: false,
-    extra: { ...guards },
-  }).initialize();
-}
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- see orm.ts
+const loadOrm = () => require('./orm') as typeof import('./orm');

@@ -1,5 +1,4 @@
 /** Brings a database's schema to the code's. Safe when several processes do it at once: one session-level lock, on one direct connection. */
-import { DataSource } from 'typeorm';
 import pg from 'pg';
 import { migrations } from '../../migrations';
 import { ThenceError } from '../core/errors';
@@ -19,7 +18,9 @@ export async function migrate(url: string): Promise<readonly string[]> {
         `the database was migrated by a newer thence: it has ${unknown.join(', ')}, which this version does not know. Upgrade thence, or point it at another database.`,
       );
     }
-    return withDataSource(url, async (source) => (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name));
+    return loadOrm().withMigrations(url, table, async (source) =>
+      (await source.runMigrations({ transaction: 'each' })).map((migration) => migration.name),
+    );
   });
 }
 
@@ -35,7 +36,7 @@ export async function pendingMigrations(url: string): Promise<readonly string[]>
 export async function undoMigrations(url: string): Promise<void> {
   await locked(url, async (client) => {
     const applied = await appliedMigrations(client);
-    await withDataSource(url, async (source) => {
+    await loadOrm().withMigrations(url, table, async (source) => {
       for (const _ of applied) await source.undoLastMigration({ transaction: 'each' });
     });
   });
@@ -79,18 +80,5 @@ async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>
   }
 }
 
-async function withDataSource<T>(url: string, work: (source: DataSource) => Promise<T>): Promise<T> {
-  const source = await new DataSource({
-    type: 'postgres',
-    url,
-    applicationName: 'thence-migrate',
-    poolSize: 1,
-    migrations: [...migrations],
-    migrationsTableName: table,
-  }).initialize();
-  try {
-    return await work(source);
-  } finally {
-    await source.destroy();
-  }
-}
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- see orm.ts
+const loadOrm = () => require('./orm') as typeof import('./orm');
