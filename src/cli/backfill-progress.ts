@@ -87,6 +87,7 @@ function bar(): Progress {
     barsize: 30,
     etaBuffer: 60,
     gracefulExit: false, // Ctrl-C is ours
+    formatTime: (seconds) => (Number.isFinite(seconds) ? showDuration(seconds * 1000) : '–'),
   });
   let running = false;
   return {

@@ -6,6 +6,9 @@ export function childEnvironment(config: Config, found: { databaseUrl: string; e
     ...process.env,
     THENCE_HOME: config.home,
     THENCE_DAGS_FOLDER: config.dagsFolder,
+    // Options of the command line.
+    THENCE_HOST: config.host,
+    THENCE_PORT: String(config.port),
     THENCE_DATABASE_URL: found.databaseUrl,
     ...(found.examplesUrl === null ? {} : { THENCE_CONN_EXAMPLES: found.examplesUrl }),
   };

@@ -212,6 +212,7 @@ function writeCommands(command: Command): void {
     .addHelpText('after', `\nExamples:\n  $ thence dags trigger hello\n  $ thence dags trigger hello -l 2026-01-31 -c '{"name": "Ada"}'`)
     .action(async (dagId: string, options: { output: Format; conf?: string; runId?: string; logicalDate?: string; note?: string }) => {
       const conf = parseConf(options.conf, '--conf');
+      if (options.logicalDate !== undefined) parseDate(options.logicalDate, 'UTC', '--logical-date');
       const { run, alive } = await withCommands(readConfig(), async (commands, db) => ({
         run: await commands.triggerRun({ dagId, conf, runId: options.runId, logicalDate: options.logicalDate, note: options.note }, actor),
         alive: await isSchedulerAlive(db),
@@ -244,11 +245,17 @@ function writeCommands(command: Command): void {
       .action(async (dagIds: string[], { output }: { output: Format }) => {
         await withCommands(readConfig(), async (commands) => {
           const rows = [];
+          const failures: Error[] = [];
           for (const dagId of dagIds) {
-            const { changed } = await commands.setPaused(dagId, paused, actor);
-            rows.push({ dag_id: dagId, is_paused: paused, changed });
+            try {
+              const { changed } = await commands.setPaused(dagId, paused, actor);
+              rows.push({ dag_id: dagId, is_paused: paused, changed });
+            } catch (error) {
+              failures.push(error as Error);
+            }
           }
-          printRows(rows, output, '');
+          if (rows.length > 0) printRows(rows, output, '');
+          if (failures[0]) throw failures[0];
         });
       });
   }

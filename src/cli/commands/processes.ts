@@ -5,11 +5,6 @@ import { parseCount } from '../arguments';
 import { readConfig } from '../read-config';
 import { endWith } from '../program';
 
-/** Each resolves to an exit code when the process has stopped. */
-type Processes = {
-  readonly [name in 'runStandalone' | 'runScheduler' | 'runDagProcessor' | 'runWebserver']: (config: Config) => Promise<number>;
-};
-
 const load = createRequire(__filename);
 
 export function standalone(command: Command): void {
@@ -26,7 +21,7 @@ Examples:
   $ THENCE_EXECUTOR=thread thence standalone --port 9000 --dags-folder ./flows`,
     )
     .action(async (options: Options) => {
-      const { runStandalone } = load('../../processes/standalone') as Processes;
+      const { runStandalone } = load('../../processes/standalone') as typeof import('../../processes/standalone');
       endWith(await runStandalone(readConfig(overridesOf(options))));
     });
 }
@@ -38,7 +33,7 @@ export function scheduler(command: Command): void {
       '\nSeveral schedulers may run on one database, on one host or many.\n\nExample:\n  $ THENCE_DATABASE_URL=postgres://… thence scheduler',
     )
     .action(async (options: Options) => {
-      const { runScheduler } = load('../../processes/scheduler') as Processes;
+      const { runScheduler } = load('../../processes/scheduler') as typeof import('../../processes/scheduler');
       endWith(await runScheduler(readConfig(overridesOf(options))));
     });
 }
@@ -47,7 +42,7 @@ export function dagProcessor(command: Command): void {
   withDagsFolder(command)
     .addHelpText('after', '\nExample:\n  $ thence dag-processor --dags-folder ./flows')
     .action(async (options: Options) => {
-      const { runDagProcessor } = load('../../processes/dag-processor') as Processes;
+      const { runDagProcessor } = load('../../processes/dag-processor') as typeof import('../../processes/dag-processor');
       endWith(await runDagProcessor(readConfig(overridesOf(options))));
     });
 }
@@ -56,7 +51,7 @@ export function webserver(command: Command): void {
   withWebOptions(command)
     .addHelpText('after', '\nExample:\n  $ thence webserver --host 0.0.0.0 --port 8080')
     .action(async (options: Options) => {
-      const { runWebserver } = load('../../processes/webserver') as Processes;
+      const { runWebserver } = load('../../processes/webserver') as typeof import('../../processes/webserver');
       endWith(await runWebserver(readConfig(overridesOf(options))));
     });
 }
