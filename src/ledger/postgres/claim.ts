@@ -6,6 +6,9 @@
  * - Only pools that this very transaction has locked are filled. Work that was committed for another pool in between was admitted by
  *   whoever committed it.
  * Lock, claim and COMMIT travel in one flush: nobody thinks while the lock is held.
+ *
+ * Tasks that this hop made admissible (`fresh`; their runs are locked) stand in line here without having been written: those that fit go
+ * to `running` in one update, and only the others are stored as scheduled.
  */
 import type { JsonObject } from '../../core/json';
 import type { AttemptState, RunType } from '../../core/states';
@@ -15,15 +18,18 @@ import { prepared } from './connections';
 import type { LiveAttempt } from './endings';
 import type { VersionCache } from './versions';
 
-/** Those with work in the lanes, in the order of their names. */
+/** Those with work in the lanes $1, and $2, those of the fresh tasks; in the order of their names. */
 export const lockPools = prepared<{ name: string }>(
   'lock_pools',
   `SELECT name FROM pool p
-   WHERE EXISTS (SELECT FROM unnest($1::text[]) AS l(lane) JOIN task_instance t ON t.lane = l.lane AND t.pool = p.name AND t.admissible)
+   WHERE name = ANY($2::text[]) OR EXISTS (
+     SELECT FROM unnest($1::text[]) AS l(lane) JOIN task_instance t ON t.lane = l.lane AND t.pool = p.name AND t.admissible)
    ORDER BY name FOR NO KEY UPDATE`,
 );
 
 export interface ClaimRow {
+  /** 'scheduled': a fresh task that has to wait; its `attempt` is not a new one. */
+  state: 'running' | 'scheduled';
   attempt: AttemptId;
   pk: TaskPk;
   run: RunPk;
@@ -47,12 +53,15 @@ export interface ClaimRow {
 }
 
 const RUN_COLUMNS = `r.version, r.dag_id, r.run_id, r.run_type, r.logical_date, r.interval_start, r.interval_end, r.run_after, r.start_date AS run_start, r.conf`;
-const TASK_COLUMNS = `t.attempt, t.pk, t.run, t.task_id, t.map_index, t.lane, t.try_number, t.piece, t.retries_used, t.lost_in_a_row`;
+const TASK_COLUMNS = `t.state, t.attempt, t.pk, t.run, t.task_id, t.map_index, t.lane, t.try_number, t.piece, t.retries_used, t.lost_in_a_row`;
 
-/** $1 session, $2 lane, $3 free slots of the lane's executor. */
+/** $1 session, $2 lane, $3 free slots of the lane's executor, $4 fresh tasks and $5 the states that they are expected in. */
 export const claimTasks = prepared<ClaimRow>(
   'claim_tasks',
-  `WITH room AS (
+  `WITH fresh AS (
+     SELECT t.pk, t.pool, t.pool_slots, t.rank_class, t.priority, t.run_after
+     FROM unnest($4::bigint[], $5::text[]) AS n(pk, expected) JOIN task_instance t ON t.pk = n.pk WHERE t.state IS NOT DISTINCT FROM n.expected),
+   room AS (
      SELECT p.name, CASE WHEN p.slots < 0 THEN 1000000000
        ELSE p.slots - coalesce((SELECT sum(a.slots)::int FROM attempt a WHERE a.pool = p.name AND a.state <> 'ended'), 0) END AS free
      FROM pool p
@@ -60,25 +69,31 @@ export const claimTasks = prepared<ClaimRow>(
        AND EXISTS (SELECT FROM session WHERE id = $1::uuid AND state = 'alive' AND lease_until > clock_timestamp())),
    candidate AS (
      SELECT room.free, x.* FROM room CROSS JOIN LATERAL (
-       SELECT t.pk, t.pool, t.pool_slots, t.rank_class, t.priority, t.run_after FROM task_instance t
-       WHERE t.admissible AND t.lane = $2 AND t.pool = room.name
-       ORDER BY t.rank_class, t.priority DESC, t.run_after, t.pk
-       LIMIT least($3::int, room.free) FOR UPDATE SKIP LOCKED) x
+       SELECT * FROM (
+         SELECT t.pk, t.pool, t.pool_slots, t.rank_class, t.priority, t.run_after FROM task_instance t
+         WHERE t.admissible AND t.lane = $2 AND t.pool = room.name
+         ORDER BY t.rank_class, t.priority DESC, t.run_after, t.pk
+         LIMIT least($3::int, room.free) FOR UPDATE SKIP LOCKED) stored
+       UNION ALL SELECT * FROM fresh WHERE fresh.pool = room.name) x
      WHERE room.free > 0),
    fitting AS (
      SELECT pk FROM (
        SELECT c.*, sum(c.pool_slots) OVER (PARTITION BY c.pool ORDER BY c.rank_class, c.priority DESC, c.run_after, c.pk) AS upto FROM candidate c) z
      WHERE upto <= free -- the first that does not fit keeps its place: nobody behind it in the pool goes ahead
      ORDER BY rank_class, priority DESC, run_after, pk LIMIT $3::int),
-   t AS (
-     UPDATE task_instance t SET state = 'running', reason = NULL, admissible = false, attempt = gen_random_uuid(),
+   started AS (
+     UPDATE task_instance t SET state = 'running', reason = NULL, admissible = false, due_at = NULL, attempt = gen_random_uuid(),
+       scheduled_at = CASE WHEN t.admissible THEN t.scheduled_at ELSE clock_timestamp() END,
        try_number = t.try_number + CASE WHEN t.piece = 0 THEN 1 ELSE 0 END,
        start_date = CASE WHEN t.piece = 0 THEN clock_timestamp() ELSE coalesce(t.start_date, clock_timestamp()) END
-     FROM fitting WHERE t.pk = fitting.pk AND t.admissible RETURNING t.*),
+     FROM fitting WHERE t.pk = fitting.pk RETURNING t.*),
+   waiting AS (
+     UPDATE task_instance t SET state = 'scheduled', reason = NULL, admissible = true, due_at = NULL, scheduled_at = clock_timestamp()
+     FROM fresh WHERE t.pk = fresh.pk AND NOT EXISTS (SELECT FROM fitting WHERE fitting.pk = fresh.pk) RETURNING t.*),
    made AS (
      INSERT INTO attempt (id, ti, try_number, piece, session, version, pool, slots)
-     SELECT t.attempt, t.pk, t.try_number, t.piece, $1::uuid, r.version, t.pool, t.pool_slots FROM t JOIN dag_run r ON r.pk = t.run)
-   SELECT ${TASK_COLUMNS}, ${RUN_COLUMNS} FROM t JOIN dag_run r ON r.pk = t.run
+     SELECT t.attempt, t.pk, t.try_number, t.piece, $1::uuid, r.version, t.pool, t.pool_slots FROM started t JOIN dag_run r ON r.pk = t.run)
+   SELECT ${TASK_COLUMNS}, ${RUN_COLUMNS} FROM (SELECT * FROM started UNION ALL SELECT * FROM waiting) t JOIN dag_run r ON r.pk = t.run
    ORDER BY t.rank_class, t.priority DESC, t.run_after, t.pk`,
 );
 

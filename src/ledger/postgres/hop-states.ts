@@ -1,6 +1,7 @@
 /** Between the flushes: the states of the locked runs, from the cache or read anew, and back into the cache once committed. */
 import type { PoolClient } from 'pg';
 import type { Instant } from '../../core/time';
+import type { CompiledDag } from '../../dag-spec/compiled-dag';
 import type { LockedRun, RunPk } from '../ledger';
 import type { ClaimRow } from './claim';
 import type { LedgerContext } from './context';
@@ -25,6 +26,7 @@ export interface Recorded {
 /** A running run under its lock. */
 export interface RunNow {
   readonly row: LockedRow;
+  readonly dag: CompiledDag;
   readonly cached: CachedRun;
   /** Tasks whose state changed since the last resolution; null: look at all. */
   readonly changed: readonly string[] | null;
@@ -32,32 +34,36 @@ export interface RunNow {
 
 export async function loadStates(context: LedgerContext, client: PoolClient, recorded: Recorded): Promise<Map<RunPk, RunNow>> {
   const { runs, versions } = context;
+  const running = recorded.locked.flatMap((row) =>
+    row.state === 'running' && row.version !== null ? [{ ...row, version: row.version }] : [],
+  );
+  await versions.load(client, new Set(running.map(({ version }) => version)));
+
   const states = new Map<RunPk, RunNow>();
-  const toRead: (LockedRow & { version: string })[] = [];
-  for (const row of recorded.locked) {
-    if (row.state !== 'running' || row.version === null) continue;
+  const toRead: typeof running = [];
+  for (const row of running) {
     const cached = runs.valid(row.pk, row.seq, row.version);
     if (!cached) {
-      toRead.push({ ...row, version: row.version });
+      toRead.push(row);
       continue;
     }
     // It is changed from here on, so nobody may find it before it is committed.
     runs.forget(row.pk);
     const endings = recorded.endings.filter((ending) => ending.run === row.pk);
     for (const ending of endings) cached.tasks.set(ending.task_id, afterEnding(ending));
-    states.set(row.pk, { row, cached, changed: recorded.woken.has(row.pk) ? null : endings.map((ending) => ending.task_id) });
+    const changed = recorded.woken.has(row.pk) ? null : endings.map((ending) => ending.task_id);
+    states.set(row.pk, { row, dag: versions.get(row.version).dag, cached, changed });
   }
   const read = await runs.read(client, toRead);
-  for (const row of toRead) states.set(row.pk, { row, cached: read.get(row.pk)!, changed: null });
-  await versions.load(client, new Set([...states.values()].map(({ cached }) => cached.version)));
+  for (const row of toRead) states.set(row.pk, { row, dag: versions.get(row.version).dag, cached: read.get(row.pk)!, changed: null });
   return states;
 }
 
-export function toLockedRuns({ versions }: LedgerContext, states: ReadonlyMap<RunPk, RunNow>): LockedRun[] {
-  return [...states.values()].map(({ row, cached, changed }) => ({
+export function toLockedRuns(states: ReadonlyMap<RunPk, RunNow>): LockedRun[] {
+  return [...states.values()].map(({ row, dag, cached, changed }) => ({
     pk: row.pk,
     dagId: row.dag_id,
-    dag: versions.get(cached.version).dag,
+    dag,
     state: row.state,
     isPaused: row.is_paused,
     runType: row.run_type,
@@ -76,14 +82,14 @@ interface Committed {
 }
 
 export function keepStates(context: LedgerContext, { states, transitions, applied, updated, claims, endOf }: Committed): void {
-  const done = new Set(applied.map(({ pk }) => pk));
+  const done = new Set([...applied, ...claims].map(({ pk }) => pk));
   const stale = new Set<RunPk>();
   for (const { run, pk, taskId, state, reason, admissible } of transitions) {
     if (done.has(pk)) change(states.get(run), taskId, { state, reason, admissible, dueAt: null });
     else stale.add(run); // somebody claimed it: what we have of this run is older than the truth
   }
-  for (const { run, task_id: taskId, try_number: tryNumber } of claims) {
-    change(states.get(run), taskId, { state: 'running', reason: null, admissible: false, tryNumber });
+  for (const { run, task_id: taskId, state, try_number: tryNumber } of claims) {
+    change(states.get(run), taskId, { state, reason: null, admissible: state === 'scheduled', tryNumber });
   }
   for (const { pk, seq } of updated) if (states.has(pk)) states.get(pk)!.cached.seq = seq;
   for (const [pk, { cached }] of states) if (!stale.has(pk) && !endOf.get(pk)) context.runs.keep(pk, cached);

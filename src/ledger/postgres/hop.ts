@@ -47,7 +47,7 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
   const { claims, ...result } = await withClient(context.pool, async (client) => {
     const recorded = await firstFlush(client, request, endings, runs);
     const states = await loadStates(context, client, recorded);
-    const decisions = decide(toLockedRuns(context, states), Math.max(now, recorded.now));
+    const decisions = decide(toLockedRuns(states), Math.max(now, recorded.now));
     return secondFlush(context, client, {
       session: request.session,
       capacity: freeSlots(request, found),
@@ -61,13 +61,13 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
   for (const { attemptId } of request.outcomes) context.live.delete(attemptId);
   const claimed = await handOut(context, [...found, ...claims]);
   context.unanswered = false;
-  const { accepted, ...rest } = result;
+  const { accepted, keptBack, ...rest } = result;
+  const claimedIn = (lane: string) => claims.filter((claim) => claim.lane === lane).length;
   return {
     ...rest,
     claimed,
     refused: request.outcomes.map(({ attemptId }) => attemptId).filter((id) => !accepted.has(id)),
-    starving:
-      claims.length > 0 && [...request.capacity].some(([lane, slots]) => claims.filter((claim) => claim.lane === lane).length >= slots),
+    starving: keptBack || [...request.capacity].some(([lane, slots]) => slots > 0 && claimedIn(lane) >= slots),
   };
 }
 
@@ -125,6 +125,11 @@ interface SecondFlush {
 async function secondFlush(context: LedgerContext, client: PoolClient, hop: SecondFlush) {
   const { session, capacity, recorded, states, decisions } = hop;
   const transitions = decisions.flatMap(({ run, transitions }) => placeTransitions(run, transitions, states));
+  // These go straight into the claim of their lane.
+  const lanes = new Set(capacity.map(([lane]) => lane));
+  const isFresh = ({ admissible, expected, lane }: PlacedTransition) => admissible && expected !== 'scheduled' && lanes.has(lane);
+  const fresh = transitions.filter(isFresh);
+  const others = transitions.filter((transition) => !isFresh(transition));
   const accepted = new Set(recorded.endings.map(({ attempt }) => attempt));
   const endOf = new Map(decisions.map(({ run, ends }) => [run, ends]));
   const changed = new Set([...recorded.endings, ...transitions].map(({ run }) => run));
@@ -133,39 +138,57 @@ async function secondFlush(context: LedgerContext, client: PoolClient, hop: Seco
   context.unanswered ||= capacity.length > 0;
   const answers = await flush(client, () => ({
     begin: recorded.begun ? null : begin(client),
-    applied: transitions.length > 0 ? applyTransitions(client, transitions) : null,
+    applied: others.length > 0 ? applyTransitions(client, others) : null,
     runs: changed.size > 0 ? updateRuns(client, [...changed], [...changed].map((run) => endOf.get(run) ?? null)) : null, // prettier-ignore
     values: storeReturnValues(client, hop.endings.filter(({ attempt }) => accepted.has(attempt.attemptId))), // prettier-ignore
     deleted: deleteXComs(client, transitions.filter((transition) => beginsAgain(transition, states))), // prettier-ignore
-    pools: capacity.length > 0 ? lockPools(client, capacity.map(([lane]) => lane)) : null, // prettier-ignore
-    claims: Promise.all(capacity.map(([lane, slots]) => claimTasks(client, session, lane, slots))),
+    pools: capacity.length > 0 ? lockPools(client, [...lanes], [...new Set(fresh.map(({ pool }) => pool))]) : null, // prettier-ignore
+    claims: Promise.all(capacity.map(([lane, slots]) => claimLane(client, session, lane, slots, fresh))),
     commit: commit(client),
   }));
 
   const applied = answers.applied?.rows ?? [];
   const updated = answers.runs?.rows ?? [];
-  const claims = answers.claims.flatMap(({ rows }) => rows);
-  keepStates(context, { states, transitions, applied, updated, claims, endOf });
+  const placed = answers.claims.flatMap(({ rows }) => rows);
+  const claims = placed.filter(({ state }) => state === 'running');
+  keepStates(context, { states, transitions, applied, updated, claims: placed, endOf });
   return {
     accepted,
     claims,
+    keptBack: placed.length > claims.length || others.some(({ admissible }) => admissible),
     ended: endedRuns(recorded, endOf, updated),
     finished: finishedTasks(recorded, applied),
     nextDueInMs: nextDue(recorded),
   };
 }
 
+function claimLane(client: PoolClient, session: SessionId, lane: string, slots: number, fresh: readonly PlacedTransition[]) {
+  const mine = fresh.filter((transition) => transition.lane === lane);
+  return claimTasks(
+    client,
+    session,
+    lane,
+    slots,
+    mine.map(({ pk }) => pk),
+    mine.map(({ expected }) => expected),
+  );
+}
+
 export interface PlacedTransition extends Transition {
   readonly run: RunPk;
   readonly pk: TaskPk;
+  readonly lane: string;
+  readonly pool: string;
 }
 
 /** A task that has no row in this run (it came with a version that the run does not use yet) is passed over. */
 function placeTransitions(run: RunPk, transitions: readonly Transition[], states: ReadonlyMap<RunPk, RunNow>): PlacedTransition[] {
-  const { tasks } = states.get(run)!.cached;
+  const { cached, dag } = states.get(run)!;
   return transitions.flatMap((transition) => {
-    const task = tasks.get(transition.taskId);
-    return task ? [{ ...transition, run, pk: task.pk }] : [];
+    const task = cached.tasks.get(transition.taskId);
+    if (!task) return [];
+    const { executor, pool } = dag.tasks.get(transition.taskId)!.spec;
+    return [{ ...transition, run, pk: task.pk, lane: executor ?? 'default', pool }];
   });
 }
 
