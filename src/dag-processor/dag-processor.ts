@@ -15,6 +15,7 @@ import type { Database } from '../db/database';
 import { ServiceRunner } from '../service/service-runner';
 import type { Wakeup } from '../service/wakeup';
 import type { Logger } from '../telemetry/logger';
+import { FileQueue } from './file-queue';
 import { FileSignatures } from './file-signatures';
 import { findFiles, importsDagClass } from './find-files';
 import type { ImportError } from './import-error';
@@ -81,17 +82,14 @@ export class DagProcessor {
   private renewing: NodeJS.Timeout | null = null;
   private watcher: DagsFolderWatcher | null = null;
   private watchedRoot: string | null = null;
+  /** The real path of the dags folder at the last scan. */
+  private root: string | null = null;
   private stopped = false;
 
   /** DAG files of the last scan, and the same as a text. */
   private files: ReadonlySet<string> = new Set();
   private cleanedFor: string | null = null;
-  /** In order; a file is in at most one of the two. */
-  private readonly queue: string[] = [];
-  private readonly working = new Set<string>();
-  /** Files that a scan left out because they were being worked on: they are compared again as soon as that is done. */
-  private readonly skipped = new Set<string>();
-  private whenIdle: (() => void)[] = [];
+  private readonly queue: FileQueue;
   private storing: Promise<unknown> = Promise.resolve();
   private failure: unknown = null;
   private hostsRefreshedAt = performance.now();
@@ -101,6 +99,11 @@ export class DagProcessor {
     const { config, database, logger, clock = systemClock } = options;
     this.clock = clock;
     this.hosts = new LoadHosts(config, { keepWarm: true });
+    this.queue = new FileQueue(
+      AT_ONCE,
+      (file) => this.work(file),
+      () => this.runner.wake(),
+    );
     this.lease = this.newLease(database, config);
     const service = { name: 'dag-processor', intervalMs: SCAN_INTERVAL_MS, runOnce: () => this.pass() };
     this.runner = new ServiceRunner(service, { logger });
@@ -116,11 +119,11 @@ export class DagProcessor {
   async stop(): Promise<void> {
     this.stopped = true;
     if (this.renewing !== null) clearInterval(this.renewing);
-    this.queue.length = 0;
+    this.queue.clear();
     this.hosts.stop();
     await this.runner.stop();
     await this.watcher?.close();
-    await this.idle();
+    await this.queue.idle();
     // Without a database the session ends by itself.
     await this.lease.release().catch(() => undefined);
   }
@@ -134,7 +137,7 @@ export class DagProcessor {
     if (holder !== null) throw new ThenceError('CONFLICT', describeHolder(holder));
     this.seen = { evaluated: 0, changed: new Set(), deactivated: new Set() };
     await this.scan();
-    await this.idle();
+    await this.queue.idle();
     if (this.failure !== null) throw this.takeFailure();
     await this.judgeFilesWithoutDags();
     const { evaluated, changed, deactivated } = this.seen;
@@ -161,7 +164,7 @@ export class DagProcessor {
       this.toldProblem = error.message;
       return;
     }
-    if (this.queue.length + this.working.size === 0) await this.judgeFilesWithoutDags();
+    if (this.queue.isIdle) await this.judgeFilesWithoutDags();
     if (this.failure !== null) throw this.takeFailure();
   }
 
@@ -188,7 +191,7 @@ export class DagProcessor {
     this.options.logger.warn('the session of this DAG processor was declared lost; it registers again and looks at all files anew');
     this.isOwner = false;
     this.states.clear();
-    this.queue.length = 0;
+    this.queue.clear();
     this.cleanedFor = null;
     this.lease = this.newLease(this.options.database, this.options.config);
     this.runner.wake();
@@ -208,6 +211,7 @@ export class DagProcessor {
 
   private async scan(): Promise<void> {
     const root = await this.resolveRoot();
+    this.root = root;
     this.watch(root);
     let files = await findFiles(root);
     this.files = new Set(files);
@@ -240,7 +244,7 @@ export class DagProcessor {
 
   private async enqueueDue(root: string): Promise<void> {
     const signatures = new FileSignatures();
-    for (const file of this.working) this.skipped.add(file);
+    this.queue.touch();
     const changed: string[] = [];
     const again: string[] = [];
     const look = async (file: string) => {
@@ -248,11 +252,12 @@ export class DagProcessor {
       if (state === undefined || state.root !== root || state.signature !== (await signatures.of(state.inputs))) return changed;
       return this.isDueAgain(state) ? again : null;
     };
-    const files = [...this.files].filter((file) => !this.working.has(file));
+    const files = [...this.files].filter((file) => !this.queue.isWorkingOn(file));
     const lists = await Promise.all(files.map(look));
     for (const [index, file] of files.entries()) lists[index]?.push(file);
     if (again.length > 0) this.refreshHosts();
-    this.enqueue(root, changed, again);
+    this.queue.add(changed, 'front');
+    this.queue.add(again, 'back');
   }
 
   private isDueAgain({ evaluatedAt, error, died }: FileState): boolean {
@@ -271,7 +276,7 @@ export class DagProcessor {
   private async forgetMissing(files: readonly string[]): Promise<void> {
     const present = files.join('\n');
     if (this.cleanedFor === present) return;
-    const gone = await forgetMissingFiles(this.storeContext(), files);
+    const gone = await this.oneAtATime(() => forgetMissingFiles(this.storeContext(), files));
     this.cleanedFor = present;
     for (const file of this.states.keys()) if (!this.files.has(file)) this.states.delete(file);
     this.onStored({ changed: [], deactivated: gone });
@@ -279,32 +284,14 @@ export class DagProcessor {
 
   // ---- the queue
 
-  private enqueue(root: string, first: readonly string[], last: readonly string[] = []): void {
-    const isNew = (file: string) => !this.queue.includes(file) && !this.working.has(file);
-    this.queue.unshift(...first.filter(isNew));
-    this.queue.push(...last.filter(isNew));
-    while (this.working.size < AT_ONCE && this.queue.length > 0 && !this.stopped) void this.work(root, this.queue.shift()!);
-  }
-
-  private async work(root: string, file: string): Promise<void> {
-    this.working.add(file);
+  private async work(file: string): Promise<void> {
     try {
-      await this.evaluate(root, file);
+      await this.evaluate(this.root!, file);
     } catch (error) {
       if (error instanceof LeaseLost) this.onLeaseLost();
       // A file that went away meanwhile is the next scan's business.
       else if (!(error instanceof LoadHostsStopped) && (error as NodeJS.ErrnoException).code !== 'ENOENT') this.failure = error;
-    } finally {
-      this.working.delete(file);
-      if (this.skipped.delete(file)) this.runner.wake();
-      this.enqueue(root, []);
-      if (this.working.size === 0 && this.queue.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
     }
-  }
-
-  private idle(): Promise<void> {
-    if (this.working.size === 0 && this.queue.length === 0) return Promise.resolve();
-    return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
   private async evaluate(root: string, file: string): Promise<void> {
@@ -318,8 +305,9 @@ export class DagProcessor {
     }
     const own = ownDags(loaded, (path) => this.files.has(path));
     const signature = await this.signatureOf(loaded.inputs, startedAt);
-    const stored = await this.oneAtATime(() => storeFile(this.storeContext(), loaded, own));
-    if (this.stopped) return;
+    // A file that is gone by now may have been forgotten already, and must not come back.
+    const stored = await this.oneAtATime(async () => (this.files.has(file) ? storeFile(this.storeContext(), loaded, own) : null));
+    if (this.stopped || stored === null) return;
 
     const state: FileState = {
       root,
@@ -368,9 +356,13 @@ export class DagProcessor {
   private onStored({ changed, deactivated }: Pick<Stored, 'changed' | 'deactivated'>): void {
     for (const dagId of changed) this.seen.changed.add(dagId);
     for (const dagId of deactivated) this.seen.deactivated.add(dagId);
-    for (const [file, { root, refused }] of deactivated.length > 0 ? this.states : []) {
-      if (this.files.has(file) && refused.some((dagId) => deactivated.includes(dagId))) this.enqueue(root, [file]);
-    }
+    const wantsOne = ([file, { refused }]: [string, FileState]) =>
+      this.files.has(file) && refused.some((dagId) => deactivated.includes(dagId));
+    if (deactivated.length > 0)
+      this.queue.add(
+        [...this.states].filter(wantsOne).map(([file]) => file),
+        'front',
+      );
     if (changed.length + deactivated.length > 0) this.options.wakeup?.();
   }
 

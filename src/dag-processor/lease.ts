@@ -6,10 +6,9 @@
  * of its transactions begins with `holdLease`, which locks the session's row and demands that it is alive.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import os from 'node:os';
 import type { Pool, PoolClient } from 'pg';
 import { packageVersion } from '../config/package-root';
+import { thisHost } from '../service/session-keeper';
 
 export interface ProcessorPlace {
   readonly dagsFolder: string;
@@ -56,7 +55,7 @@ export class ProcessorLease {
         `INSERT INTO session (id, kind, host, boot_id, pid, version, lease_until, details)
          VALUES ($1, 'dag-processor', $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 ms', $7)
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until, renewed_at = clock_timestamp(), details = excluded.details`,
-        [this.id, os.hostname(), bootId(), process.pid, packageVersion, this.place.leaseMs, JSON.stringify(details)],
+        [this.id, thisHost.host, thisHost.bootId, thisHost.pid, packageVersion, this.place.leaseMs, JSON.stringify(details)],
       );
       if (holder === null) heldHere.add(this.id);
       return holder;
@@ -98,7 +97,7 @@ export class ProcessorLease {
       [this.id],
     );
     for (const other of rows) {
-      const isHere = other.host === os.hostname() && other.boot_id === bootId();
+      const isHere = other.host === thisHost.host && other.boot_id === thisHost.bootId;
       if (!other.expired && !(isHere && !isHolderAlive(other))) return { host: other.host, pid: other.pid, dagsFolder: other.folder };
       await client.query(`UPDATE session SET state = 'lost', ended_at = clock_timestamp() WHERE id = $1`, [other.id]);
     }
@@ -125,22 +124,7 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   }
 }
 
-/** Names this start of the machine, so that a pid of before a reboot is not taken for one of now. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return String(Math.round(Date.now() / 60_000 - os.uptime() / 60));
-  }
-}
-
 function isHolderAlive({ id, pid }: { readonly id: string; readonly pid: number }): boolean {
   // A container gives the process that replaces another the same pid.
-  if (pid === process.pid) return heldHere.has(id);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return pid === thisHost.pid ? heldHere.has(id) : thisHost.isAlive(pid);
 }
