@@ -163,7 +163,7 @@ describe('properties of cron ticks', () => {
         expect(ticks.next(from)).toBe(reference.nextRun(new Date(from))?.getTime());
         expect(ticks.previous(from)).toBe(reference.previousRuns(1, new Date(from))[0]?.getTime());
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -181,7 +181,7 @@ describe('properties of cron ticks', () => {
           at = next;
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -211,7 +211,7 @@ describe('properties of cron ticks', () => {
           expect(ticks.previous(from)).toBe(expected.findLast((at) => at < from));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 });

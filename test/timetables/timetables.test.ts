@@ -185,7 +185,7 @@ describe('ranges', () => {
         }
         if (runs.length > 0) expect(timetable.nextRun(runs.at(-1)!.interval, { earliest: from, latest: to, catchup: true }, to)).toBeNull();
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
@@ -199,7 +199,7 @@ describe('ranges', () => {
         if (next.interval.end > now) expect(next.interval.start).toBe(before.end);
         else expect(timetable.manualInterval(now)).toEqual(next.interval);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });
