@@ -6,7 +6,7 @@ import type { Executor } from './executor';
 import { LocalExecutor } from './local/local-executor';
 import { ThreadExecutor } from './thread/thread-executor';
 
-type Settings = Pick<Config, 'home' | 'killGraceMs'>;
+type Settings = Pick<Config, 'home' | 'killGraceMs' | 'leaseMs'>;
 
 export function createExecutor(name: string, settings: Settings): Executor {
   switch (name) {

@@ -2,7 +2,7 @@
 import type { Outcome, RunTask } from '../../src/core/workload';
 import { TaskStopped, isMachinery } from '../../src/runner/stop';
 import type { StopReason } from '../../src/user-code/task-host-protocol';
-import { memoryMarker } from '../../src/user-code/task-host-protocol';
+import { fenceMarker, memoryMarker } from '../../src/user-code/task-host-protocol';
 
 export interface ProcessEnd {
   readonly code: number | null;
@@ -19,6 +19,7 @@ type End = Extract<Outcome, { kind: 'failed' | 'lost' }>;
 export function describeEnd({ code, signal, stopped, task, stderrTail, killGraceMs }: ProcessEnd): End {
   if (stopped)
     return stoppedEnd(stopped, task.executionTimeoutMs, `It did not end within ${killGraceMs / 1000} s, so its process was killed.`);
+  if (stderrTail.includes(fenceMarker)) return { kind: 'lost', message: fenceSentence };
   const memory = new RegExp(`${memoryMarker}(.*)`).exec(stderrTail)?.[1];
   if (memory !== undefined)
     return failed('oom', `The task used too much memory, ${memory} (\`resources.memoryMb\`): its process was killed.`);
@@ -41,6 +42,9 @@ export function describeEnd({ code, signal, stopped, task, stderrTail, killGrace
   return failed('killed', exitSentence(code));
 }
 
+export const fenceSentence =
+  'The scheduler was frozen for so long that its lease was about to end: the attempt was stopped, so that it does not run twice at once.';
+
 /** The end of an attempt that we killed. */
 export function stoppedEnd(why: StopReason, executionTimeoutMs: number | null, how: string): End {
   const { message } = new TaskStopped(why, executionTimeoutMs);
@@ -56,5 +60,5 @@ export function failed(reason: 'timeout' | 'oom' | 'killed', message: string): E
 }
 
 export function withoutMarker(stderr: string): string {
-  return stderr.replaceAll(new RegExp(`^${memoryMarker}.*\\n?`, 'gm'), '');
+  return stderr.replaceAll(new RegExp(`^(${memoryMarker}|${fenceMarker}).*\\n?`, 'gm'), '');
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { RunTask } from '../../src/core/workload';
 import { sweepGroups } from '../../src/user-code/process-groups';
 import type { CancelReason, Executor, ExecutorContext } from '../executor';
+import { startHeartbeat } from '../heartbeat-file';
 import { ProcessPool } from './process-pool';
 
 export interface LocalExecutorOptions {
@@ -11,6 +12,8 @@ export interface LocalExecutorOptions {
   readonly home: string;
   /** Between asking an attempt to stop and killing it. */
   readonly killGraceMs: number;
+  /** Of the scheduler's session. When the scheduler freezes, attempts end before it does. Without it they go on. */
+  readonly leaseMs?: number;
   /** @default THENCE_PARALLELISM */
   readonly maxProcesses?: number;
   /** A process is replaced after that many attempts. @default 500 */
@@ -23,18 +26,21 @@ export class LocalExecutor implements Executor {
   readonly name = 'local';
   private pool: ProcessPool | null = null;
   private size = 0;
+  private beating: ReturnType<typeof startHeartbeat> | null = null;
 
   constructor(private readonly options: LocalExecutorOptions) {}
 
   async start(context: ExecutorContext): Promise<void> {
     const runDir = path.join(this.options.home, 'run');
     sweepGroups(runDir);
+    if (this.options.leaseMs !== undefined) this.beating = startHeartbeat(runDir, this.options.leaseMs);
     this.size = Math.min(context.parallelism, this.options.maxProcesses ?? context.parallelism);
     const host = os.hostname();
     this.pool = new ProcessPool({
       api: context.api,
       logger: context.logger,
       runDir,
+      heartbeat: this.beating?.heartbeat ?? null,
       killGraceMs: this.options.killGraceMs,
       maxProcesses: this.size,
       minProcesses: Math.min(2, this.size),
@@ -59,6 +65,7 @@ export class LocalExecutor implements Executor {
 
   async stop(graceMs: number): Promise<void> {
     await this.pool?.stop(graceMs);
+    this.beating?.stop();
   }
 
   stats() {

@@ -8,6 +8,7 @@ import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { isMachinery } from '../../src/runner/stop';
 import type { Logger } from '../../src/telemetry/logger';
 import type { StopReason } from '../../src/user-code/task-host-protocol';
+import type { Heartbeat } from '../heartbeat-file';
 import { stoppedEnd } from './describe-end';
 import { TaskProcess } from './task-process';
 import type { TaskProcessState } from './task-process';
@@ -16,6 +17,7 @@ export interface ProcessPoolOptions {
   readonly api: ExecutionApi;
   readonly logger: Logger;
   readonly runDir: string;
+  readonly heartbeat: Heartbeat | null;
   readonly killGraceMs: number;
   readonly maxProcesses: number;
   /** Kept when idle. */
@@ -128,8 +130,8 @@ export class ProcessPool {
   }
 
   private startProcess(memoryMb: number | null, onChange: (process: TaskProcess) => void): TaskProcess {
-    const { api, runDir, killGraceMs } = this.options;
-    return new TaskProcess({ api, runDir, killGraceMs, memoryMb, onOutcome: (outcome) => this.finish(outcome), onChange });
+    const { api, runDir, killGraceMs, heartbeat } = this.options;
+    return new TaskProcess({ api, runDir, killGraceMs, heartbeat, memoryMb, onOutcome: (outcome) => this.finish(outcome), onChange });
   }
 
   private onChange(process: TaskProcess): void {

@@ -14,6 +14,8 @@ import { userEnvironment } from '../../src/user-code/user-environment';
 import { killGroup, killMarked, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
 import { lingerMs } from '../../src/user-code/task-host-protocol';
+import type { WatchdogSettings } from '../../src/user-code/task-host-watchdog';
+import type { Heartbeat } from '../heartbeat-file';
 import { describeEnd, withoutMarker } from './describe-end';
 
 export interface TaskProcessOptions {
@@ -22,6 +24,7 @@ export interface TaskProcessOptions {
   readonly killGraceMs: number;
   /** For the whole process: V8's heap and the resident memory. null: V8's default, no limit. */
   readonly memoryMb: number | null;
+  readonly heartbeat: Heartbeat | null;
   readonly onOutcome: (outcome: AttemptOutcome) => void;
   /** Its state changed. */
   readonly onChange: (process: TaskProcess) => void;
@@ -55,8 +58,9 @@ export class TaskProcess {
   private readonly gone: Promise<void>;
 
   constructor(private readonly options: TaskProcessOptions) {
-    const { memoryMb, runDir } = options;
-    this.child = fork(compiledEntry('src/user-code/task-host-main'), [runDir, memoryMb === null ? '' : String(memoryMb)], {
+    const { memoryMb, runDir, heartbeat } = options;
+    const settings: WatchdogSettings = { memoryMb, runDir, heartbeat };
+    this.child = fork(compiledEntry('src/user-code/task-host-main'), [JSON.stringify(settings)], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: userEnvironment(),

@@ -5,11 +5,11 @@
 import { createApiClient } from '../../src/execution-api/ipc';
 import type { BundleCode } from '../../src/core/workload';
 import { endProcess, startWatchdog } from '../../src/user-code/task-host-watchdog';
+import type { WatchdogSettings } from '../../src/user-code/task-host-watchdog';
 import type { FromHost, ToHost } from '../../src/user-code/task-host-protocol';
 import { ThreadPool } from './thread-pool';
 
-export interface ThreadHostSettings {
-  readonly runDir: string;
+export interface ThreadHostSettings extends WatchdogSettings {
   readonly killGraceMs: number;
   readonly maxThreads: number;
   readonly heapMb: number;
@@ -60,7 +60,7 @@ function main(settings: ThreadHostSettings): void {
   process.on('message', (batch: readonly ToHost[]) => batch.forEach(receive));
   process.on('disconnect', () => endProcess(settings.runDir));
   process.on('SIGINT', () => {}); // a Ctrl-C reaches the supervisor, which stops us in order
-  startWatchdog(settings.runDir, settings.memoryMb);
+  startWatchdog(settings);
   send({ kind: 'ready' });
 }
 

@@ -12,8 +12,10 @@ import { answerApiRequest } from '../../src/execution-api/ipc';
 import { userEnvironment } from '../../src/user-code/user-environment';
 import { killGroup, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
-import { memoryMarker } from '../../src/user-code/task-host-protocol';
+import { fenceMarker, memoryMarker } from '../../src/user-code/task-host-protocol';
 import type { CancelReason, Executor, ExecutorContext } from '../executor';
+import { startHeartbeat } from '../heartbeat-file';
+import { fenceSentence } from '../local/describe-end';
 import { ProcessPool } from '../local/process-pool';
 import type { ThreadHostSettings } from './host-main';
 
@@ -22,6 +24,8 @@ export interface ThreadExecutorOptions {
   readonly home: string;
   /** Between asking an attempt to stop and terminating its thread. */
   readonly killGraceMs: number;
+  /** Of the scheduler's session. When the scheduler freezes, attempts end before it does. Without it they go on. */
+  readonly leaseMs?: number;
   /** @default 4 per core, at most THENCE_PARALLELISM */
   readonly maxThreads?: number;
   /** V8 heap of one thread. @default 1024 */
@@ -50,6 +54,7 @@ export class ThreadExecutor implements Executor {
   private failures = 0;
   private retryStart: NodeJS.Timeout | null = null;
   private stopping = false;
+  private beating: ReturnType<typeof startHeartbeat> | null = null;
   private onIdle: () => void = () => {};
 
   constructor(private readonly options: ThreadExecutorOptions) {}
@@ -58,9 +63,11 @@ export class ThreadExecutor implements Executor {
     const { home, killGraceMs, maxThreads, threadHeapMb = 1024, hostMemoryMb, idleMs = 30_000 } = this.options;
     const runDir = path.join(home, 'run');
     sweepGroups(runDir);
+    if (this.options.leaseMs !== undefined) this.beating = startHeartbeat(runDir, this.options.leaseMs);
     this.context = context;
     this.settings = {
       runDir,
+      heartbeat: this.beating?.heartbeat ?? null,
       killGraceMs,
       maxThreads: Math.min(context.parallelism, maxThreads ?? 4 * os.availableParallelism()),
       heapMb: threadHeapMb,
@@ -96,6 +103,7 @@ export class ThreadExecutor implements Executor {
     this.stopping = true;
     clearTimeout(this.retryStart ?? undefined);
     await Promise.all([this.stopHost(graceMs), this.alone?.stop(graceMs)]);
+    this.beating?.stop();
   }
 
   stats() {
@@ -167,6 +175,7 @@ export class ThreadExecutor implements Executor {
 
   private describeHostEnd(code: number | null, signal: NodeJS.Signals | null): string {
     if (this.stopping) return 'thence is shutting down, and the attempt did not end in time.';
+    if (this.stderrTail.includes(fenceMarker)) return fenceSentence;
     const memory = new RegExp(`${memoryMarker}(.*)`).exec(this.stderrTail)?.[1];
     const how =
       memory !== undefined
@@ -185,6 +194,7 @@ export class ThreadExecutor implements Executor {
       api: this.context.api,
       logger: this.context.logger,
       runDir: this.settings.runDir,
+      heartbeat: this.settings.heartbeat,
       killGraceMs: this.settings.killGraceMs,
       maxProcesses: 0,
       minProcesses: 0,

@@ -1,5 +1,7 @@
 /** What user code threw, taken apart once: any value, text that Postgres accepts, bounded. */
+import path from 'node:path';
 import { inspect } from 'node:util';
+import { packageRoot } from '../config/package-root';
 import type { ErrorInfo } from '../core/workload';
 
 const maxLength = 64 * 1024;
@@ -12,7 +14,7 @@ export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
       stack: null,
     };
   }
-  const stack = typeof thrown.stack === 'string' ? withCause(thrown.stack, thrown.cause, depth) : null;
+  const stack = typeof thrown.stack === 'string' ? withCause(withoutOurFrames(thrown.stack), thrown.cause, depth) : null;
   return { name: storable(String(thrown.name)), message: storable(String(thrown.message)), stack: stack === null ? null : storable(stack) };
 }
 
@@ -30,6 +32,24 @@ export function storable(text: string): string {
 /** An error of another realm (a vm context, another copy of a library) is no `instanceof Error`. */
 function looksLikeError(thrown: unknown): thrown is Error {
   return typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown;
+}
+
+/** The frames below the task's own code are ours and Node's, the same every time. */
+function withoutOurFrames(stack: string): string {
+  const lines = stack.split('\n');
+  while (lines.length > 1 && isOurs(lines.at(-1)!)) lines.pop();
+  return lines.join('\n');
+}
+
+const ourFolders = [
+  ...['dist', 'src', 'operators', 'executors'].map((folder) => path.join(packageRoot, folder, path.sep)),
+  path.join('node_modules', 'piscina', path.sep),
+];
+
+function isOurs(line: string): boolean {
+  return (
+    /^\s+at /.test(line) && (/\(?node:/.test(line) || line.includes('<anonymous>') || ourFolders.some((folder) => line.includes(folder)))
+  );
 }
 
 function withCause(stack: string, cause: unknown, depth: number): string {

@@ -3,8 +3,10 @@ import { createApiClient } from '../execution-api/ipc';
 import { TaskHost } from './task-host';
 import type { FromHost, ToHost } from './task-host-protocol';
 import { endProcess, startWatchdog } from './task-host-watchdog';
+import type { WatchdogSettings } from './task-host-watchdog';
 
-function main(runDir: string, memoryMb: number | null): void {
+function main(settings: WatchdogSettings): void {
+  const { runDir } = settings;
   const send = (message: FromHost) => {
     if (process.connected) process.send!(message);
   };
@@ -36,9 +38,8 @@ function main(runDir: string, memoryMb: number | null): void {
     if (!settled) send({ kind: 'left', clean: await host.settle() });
   }
 
-  startWatchdog(runDir, memoryMb);
+  startWatchdog(settings);
   send({ kind: 'ready' });
 }
 
-const [runDir, memoryMb] = process.argv.slice(2);
-main(runDir!, memoryMb ? Number(memoryMb) : null);
+main(JSON.parse(process.argv[2]!) as WatchdogSettings);

@@ -26,3 +26,4 @@ export const lingerMs = 1_000;
 
 /** Written raw to stderr by the watchdog just before it kills its process, for the parent to read. */
 export const memoryMarker = 'thence-watchdog: memory limit exceeded: ';
+export const fenceMarker = 'thence-watchdog: the scheduler is frozen';

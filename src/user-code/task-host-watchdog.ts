@@ -1,24 +1,26 @@
 /**
  * A thread of its own in every process that runs task code, for the cases in which the main thread is too busy to look:
- * the parent is gone → nothing of this process group survives it; memory over the limit → the process ends, with a word to the parent.
+ * the parent is gone → nothing of this process group survives it; the parent is frozen → the same, before its lease ends; memory over
+ * the limit → the process ends. The last two leave a word to the parent.
  */
-import { writeSync } from 'node:fs';
+import { statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { Worker, isMainThread, workerData } from 'node:worker_threads';
-import { memoryMarker } from './task-host-protocol';
+import { fenceMarker, memoryMarker } from './task-host-protocol';
 import { killGroup, sweepGroups } from './process-groups';
 
-interface WatchdogData {
-  readonly parent: number;
+export interface WatchdogSettings {
   readonly runDir: string;
+  /** Resident memory of the process. */
   readonly memoryMb: number | null;
+  /** See executors/heartbeat-file.ts. */
+  readonly heartbeat: { readonly file: string; readonly fenceMs: number } | null;
 }
 
-export function startWatchdog(runDir: string, memoryMb: number | null): void {
-  const data: WatchdogData = { parent: process.ppid, runDir, memoryMb };
+export function startWatchdog(settings: WatchdogSettings): void {
   const limits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
   new Worker(path.join(__dirname, 'task-host-watchdog.js'), {
-    workerData: data,
+    workerData: { ...settings, parent: process.ppid },
     resourceLimits: limits,
     execArgv: [],
     argv: ['watchdog'],
@@ -31,17 +33,35 @@ export function endProcess(runDir: string): void {
   killGroup(process.pid);
 }
 
-function watch({ parent, runDir, memoryMb }: WatchdogData): void {
+function watch({ parent, runDir, memoryMb, heartbeat }: WatchdogSettings & { readonly parent: number }): void {
+  const end = (word: string) => {
+    writeSync(2, `\n${word}\n`);
+    endProcess(runDir);
+  };
+  const isFrozen = heartbeat === null ? () => false : frozenSince(heartbeat);
   setInterval(() => {
     if (process.ppid !== parent) endProcess(runDir);
+    if (isFrozen()) end(fenceMarker);
   }, 400);
   if (memoryMb === null) return;
   setInterval(() => {
     const usedMb = Math.round(process.memoryUsage.rss() / 1024 / 1024);
-    if (usedMb <= memoryMb) return;
-    writeSync(2, `\n${memoryMarker}${usedMb} of ${memoryMb} MB\n`);
-    endProcess(runDir);
+    if (usedMb > memoryMb) end(`${memoryMarker}${usedMb} of ${memoryMb} MB`);
   }, 100);
 }
 
-if (!isMainThread && process.argv[2] === 'watchdog') watch(workerData as WatchdogData);
+/** By our own monotonic clock, which stands still while the machine sleeps: only the file's changes matter, not its time. */
+function frozenSince({ file, fenceMs }: NonNullable<WatchdogSettings['heartbeat']>): () => boolean {
+  let touched = 0;
+  let seen = performance.now();
+  return () => {
+    const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? null;
+    if (at === null || at !== touched) {
+      touched = at ?? touched;
+      seen = performance.now();
+    }
+    return performance.now() - seen > fenceMs;
+  };
+}
+
+if (!isMainThread && process.argv[2] === 'watchdog') watch(workerData as WatchdogSettings & { parent: number });

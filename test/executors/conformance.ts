@@ -128,6 +128,7 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
         const task = run.task('fails');
         await run.outcomeOf(task);
         expect(run.text(task)).toMatch(/TypeError: it broke\n\s+at /);
+        expect(run.text(task)).not.toMatch(/run-task|node:internal/); // our own frames say nothing
       });
 
       test("a connection's password is masked, in every form", async () => {

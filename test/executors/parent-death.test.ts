@@ -12,28 +12,40 @@ let home: string;
 beforeEach(() => (home = mkdtempSync(path.join(os.tmpdir(), 'thence-parent-'))));
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-test.each(['local', 'thread'])(
-  'after a kill -9 of the scheduler no task process of %s stays, however busy, nor what it started',
-  async (kind) => {
-    const pidFile = path.join(home, 'child.pid');
-    const parent = spawn(process.execPath, [path.join(__dirname, 'fixtures/parent.cjs'), packageRoot, kind, home, pidFile], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [text] = (await once(parent.stdout, 'data')) as [Buffer];
-    const host = Number(text.toString().trim());
-    const child = await eventually(() => {
-      const pid = Number(readFileSync(pidFile, 'utf8'));
-      expect(pid).toBeGreaterThan(0);
-      return pid;
-    });
-    await eventually(() => expect(readFileSync(path.join(home, 'log'), 'utf8')).toMatch(/spinning/));
-    expect([isRunning(host), isRunning(child)]).toEqual([true, true]);
+async function startParent(kind: string) {
+  const pidFile = path.join(home, 'child.pid');
+  const parent = spawn(process.execPath, [path.join(__dirname, 'fixtures/parent.cjs'), packageRoot, kind, home, pidFile], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+  const host = Number(text.toString().trim());
+  const child = await eventually(() => {
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    expect(pid).toBeGreaterThan(0);
+    return pid;
+  });
+  await eventually(() => expect(readFileSync(path.join(home, 'log'), 'utf8')).toMatch(/spinning/));
+  expect([isRunning(host), isRunning(child)]).toEqual([true, true]);
+  return { parent, host, child };
+}
+const isAllDead = (pids: readonly number[]) => eventually(() => expect(pids.filter(isRunning)).toEqual([]));
 
+describe.each(['local', 'thread'])('the scheduler of executor %s', (kind) => {
+  test('after a kill -9 no task process stays, however busy, nor what it started', async () => {
+    const { parent, host, child } = await startParent(kind);
     parent.kill('SIGKILL');
-    await eventually(() => expect([isRunning(host), isRunning(child)]).toEqual([false, false]));
-    await eventually(() => expect(readdirSync(path.join(home, 'run'))).toEqual([]));
-  },
-);
+    await isAllDead([host, child]);
+    await eventually(() => expect(readdirSync(path.join(home, 'run')).filter((name) => name.endsWith('.pid'))).toEqual([]));
+  });
+
+  test('frozen, it loses its attempts before its lease ends', async () => {
+    const { parent, host, child } = await startParent(kind);
+    parent.kill('SIGSTOP');
+    await isAllDead([host, child]);
+    parent.kill('SIGCONT');
+    parent.kill('SIGTERM');
+  });
+});
 
 describe('the sweep at the start', () => {
   const runDir = () => path.join(home, 'run');
