@@ -61,7 +61,7 @@ export interface OpenServer {
   readonly server: DatabaseServer;
   readonly database: Database;
   /** Closes the connections; stops an embedded server that nobody else uses. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** @throws ThenceError when the server cannot be reached or its schema is older than the code */
@@ -84,7 +84,7 @@ export async function openServer(config: Config, name: string, logger: Logger): 
 }
 
 /** The commands of a process that only changes what people ask for: the web server, the command line. */
-export function openCommands(database: Database, logger?: Logger): { readonly commands: Commands; close(): Promise<void> } {
+export function openCommands(database: Database, logger?: Logger): { readonly commands: Commands; readonly close: () => Promise<void> } {
   const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-commands', maxConnections: 2, logger });
   const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool) });
   return { commands, close: () => ledger.close() };
