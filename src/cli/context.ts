@@ -1,8 +1,8 @@
 /** What commands that need the database share: opening it, and who is calling. */
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Commands, Actor } from '../commands/commands';
-import { createCommands } from '../commands/create-commands';
 import type { Config } from '../config/config';
 import { maskUrl } from '../config/settings';
 import { ThenceError } from '../core/errors';
@@ -11,9 +11,10 @@ import { openDatabase } from '../db/database';
 import type { Database } from '../db/database';
 import { isOutage } from '../db/outage';
 import { ensureEmbeddedPostgres } from '../db/embedded/embedded-postgres';
-import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
 import { createWakeup } from '../service/wakeup';
 import { hasEmbeddedDatabase } from './read-config';
+
+const load = createRequire(__filename);
 
 /** A wake-up is sent a moment after its cause; the connection must live that long. */
 const WAKEUP_MS = 25;
@@ -68,6 +69,9 @@ export async function withDatabaseUrl<T>(
 }
 
 export async function withCommands<T>(config: Config, use: (commands: Commands, db: Database) => Promise<T>): Promise<T> {
+  // What only reads does without them.
+  const { createCommands } = load('../commands/create-commands') as typeof import('../commands/create-commands');
+  const { PostgresLedger } = load('../ledger/postgres/postgres-ledger') as typeof import('../ledger/postgres/postgres-ledger');
   return withDatabase(config, async (database) => {
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-cli', maxConnections: 2 });
     const wakeup = createWakeup(database.pool);

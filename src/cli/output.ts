@@ -1,8 +1,8 @@
+import { createRequire } from 'node:module';
 import Table from 'cli-table3';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
-import { stringify } from 'yaml';
 import { ThenceError } from '../core/errors';
 import type { JsonValue } from '../core/json';
 
@@ -21,7 +21,7 @@ export function withOutput(command: Command): Command {
 /** `empty` is what a person reads when there is nothing; JSON and YAML give an empty list. */
 export function printRows(rows: readonly Row[], format: Format, empty: string): void {
   if (format === 'json') print(JSON.stringify(rows, null, 2));
-  else if (format === 'yaml') print(stringify(rows).trimEnd());
+  else if (format === 'yaml') print(toYaml(rows));
   else if (rows.length === 0) print(empty);
   else if (format === 'plain') print(plain(rows));
   else print(table(rows));
@@ -30,7 +30,7 @@ export function printRows(rows: readonly Row[], format: Format, empty: string): 
 /** One thing with its properties, one a line. */
 export function printRecord(record: Row, format: Format): void {
   if (format === 'json') print(JSON.stringify(record, null, 2));
-  else if (format === 'yaml') print(stringify(record).trimEnd());
+  else if (format === 'yaml') print(toYaml(record));
   else
     printRows(
       Object.entries(record).map(([property, value]) => ({ property, value: cell(value) })),
@@ -61,6 +61,12 @@ export function paintState(state: string): string {
   if (state === 'running' || state === 'queued') return colors.cyan(state);
   if (state === 'up_for_retry' || state === 'restarting') return colors.yellow(state);
   return state === 'skipped' ? colors.magenta(state) : state;
+}
+
+/** Loaded when it is asked for: the package takes longer than most commands. */
+function toYaml(value: unknown): string {
+  const { stringify } = createRequire(__filename)('yaml') as typeof import('yaml');
+  return stringify(value).trimEnd();
 }
 
 function cell(value: JsonValue | undefined): string {
