@@ -18,6 +18,7 @@ export interface TemplateEngine {
   render(text: string, lookup: Lookup): string;
 }
 
+const TS = "yyyy-MM-dd'T'HH:mm:ssZZ";
 const KEPT_TEMPLATES = 500;
 const UNDEFINED_OUTPUT = 'attempted to output null or undefined value';
 
@@ -39,6 +40,7 @@ async function makeEngine(): Promise<TemplateEngine> {
     let template = compiled.get(text);
     if (!template) {
       template = new nunjucks.Template(text, environment, undefined, true);
+      printDatesAsText(template);
       if (compiled.size >= KEPT_TEMPLATES) compiled.clear();
       compiled.set(text, template);
     }
@@ -55,6 +57,22 @@ async function makeEngine(): Promise<TemplateEngine> {
       names.lookup = lookup;
       return template.render({});
     },
+  };
+}
+
+interface Runtime {
+  suppressValue(value: unknown, autoescape: boolean): string;
+}
+type RootRender = (environment: unknown, context: unknown, frame: unknown, runtime: Runtime, done: unknown) => void;
+
+/** `{{ data_interval_start }}` is ISO 8601, as `{{ ts }}` is: without this, nunjucks adds a date to the text as its number of milliseconds. */
+function printDatesAsText(template: Template): void {
+  const compiled = template as unknown as { rootRenderFunc: RootRender };
+  const render = compiled.rootRenderFunc;
+  compiled.rootRenderFunc = (environment, context, frame, runtime, done) => {
+    const ours = Object.create(runtime) as Runtime;
+    ours.suppressValue = (value, autoescape) => runtime.suppressValue(DateTime.isDateTime(value) ? value.toFormat(TS) : value, autoescape);
+    render(environment, context, frame, ours, done);
   };
 }
 
@@ -83,7 +101,7 @@ function addFilters(environment: Environment): void {
   const formats = {
     ds: 'yyyy-MM-dd',
     ds_nodash: 'yyyyMMdd',
-    ts: "yyyy-MM-dd'T'HH:mm:ssZZ",
+    ts: TS,
     ts_nodash: "yyyyMMdd'T'HHmmss",
     ts_nodash_with_tz: "yyyyMMdd'T'HHmmssZZZ",
   };

@@ -29,6 +29,12 @@ test('the context is there under camelCase and under the names of Airflow', asyn
   );
 });
 
+test('a date prints as ISO 8601', async () => {
+  expect(await render('{{ data_interval_start }}/{{ dataIntervalEnd }} {% if true %}{{ logical_date }}{% endif %}')).toBe(
+    '2026-01-31T00:00:00+00:00/2026-02-01T00:00:00+00:00 2026-01-31T00:00:00+00:00',
+  );
+});
+
 test('strings in lists and objects are rendered, everything else is left as it is', async () => {
   const date = new Date(0);
   const fields = { list: ['{{ ds }}', 5, ['{{ ds_nodash }}']], map: { '{{ ds }}': '{{ ds }}!', date }, none: null, plain: 'a } b { c' };
