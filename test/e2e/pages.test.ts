@@ -188,6 +188,20 @@ describe('a run', () => {
   });
 });
 
+describe('what cannot be taken back', () => {
+  it('is asked about first', async () => {
+    await show('/dags/followed/runs/r2');
+    const before = web.commands.calls.length;
+    await page.click('text=Run again');
+    await page.click('#confirm >> text=Cancel');
+    expect(web.commands.calls.length).toBe(before);
+    await page.click('text=Run again');
+    await page.click('#confirm >> text=Go on');
+    await page.waitForSelector('.toast >> text=r2 starts again');
+    expect(web.commands.calls.slice(before)).toMatchObject([{ command: 'clearRun', request: { dagId: 'followed', runId: 'r2' } }]);
+  });
+});
+
 describe('everywhere', () => {
   it('shows dates in the chosen zone, and remembers it', async () => {
     await show('/dags/daily_sales/runs');

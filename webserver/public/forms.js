@@ -22,13 +22,30 @@ export function start() {
   });
 }
 
+const confirmed = new WeakSet();
+
+function ask(question) {
+  const box = document.getElementById('confirm');
+  box.querySelector('p').textContent = question;
+  box.returnValue = 'no';
+  box.showModal();
+  return new Promise((resolve) => box.addEventListener('close', () => resolve(box.returnValue === 'yes'), { once: true }));
+}
+
 async function onSubmit(event) {
   const form = event.target;
   if (form.dataset.filter !== undefined) {
     event.preventDefault();
     return void filter(form);
   }
-  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return event.preventDefault();
+  if (form.dataset.confirm && !confirmed.has(form)) {
+    event.preventDefault();
+    if (!(await ask(form.dataset.confirm))) return;
+    confirmed.add(form);
+    form.requestSubmit(event.submitter);
+    confirmed.delete(form);
+    return;
+  }
   if (form.dataset.async === undefined && !(form.dataset.trigger !== undefined && dialog?.contains(form))) return;
   event.preventDefault();
   const button = event.submitter;
@@ -61,20 +78,31 @@ function fail(form, text) {
 }
 
 let filterTimer = 0;
+/** What is typed in one go is one step of the history. */
+let typingIn = null;
+document.addEventListener('focusout', () => (typingIn = null));
 function onFilter(event) {
   const form = event.target.closest?.('form[data-filter]');
   if (!form) return;
   clearTimeout(filterTimer);
-  filterTimer = setTimeout(() => void filter(form), event.type === 'input' && event.target.type === 'search' ? 180 : 0);
+  const isTyping = event.type === 'input' && event.target.type === 'search';
+  filterTimer = setTimeout(
+    () => {
+      const history = isTyping && typingIn === event.target ? 'replace' : 'push';
+      if (isTyping) typingIn = event.target;
+      void filter(form, history);
+    },
+    isTyping ? 180 : 0,
+  );
 }
 
-function filter(form) {
+function filter(form, history = 'push') {
   clearTimeout(filterTimer);
   const url = new URL(form.getAttribute('action') || location.pathname, location.href);
   const query = new URLSearchParams();
   for (const [name, value] of new FormData(form)) if (value !== '') query.append(name, value);
   url.search = query.toString();
-  if (url.href !== location.href) return go(url.href);
+  if (url.href !== location.href) return go(url.href, history);
 }
 
 async function onClick(event) {

@@ -40,7 +40,9 @@ export function toast(text, { kind = 'success', link = null } = {}) {
     anchor.textContent = ' Show';
     body.append(anchor);
   }
-  box.append(body);
+  const mark = document.createElement('span');
+  mark.className = `dot s-${kind === 'error' ? 'failed' : 'success'}`;
+  box.append(mark, body);
   document.getElementById('toasts').append(box);
   leaveLater(box, kind === 'error' ? 9000 : 5000);
 }

@@ -10,7 +10,7 @@ export function start() {
   const every = Number(document.body.dataset.live);
   if (every > 0) follow(location.href, every);
   document.addEventListener('click', onClick);
-  window.addEventListener('popstate', () => void go(location.href, false));
+  window.addEventListener('popstate', () => void go(location.href, 'none'));
 }
 
 /** Looks at once, for something that was just done. */
@@ -18,13 +18,13 @@ export function refresh() {
   return poller?.now();
 }
 
-/** Shows another address of the same page, without loading it anew. */
-export async function go(address, push = true) {
+/** Shows another address of the same page, without loading it anew. `history`: 'push', 'replace' or 'none'. */
+export async function go(address, history = 'push') {
   if (!poller) {
     location.assign(address);
     return;
   }
-  if (push) history.pushState(null, '', address);
+  if (history !== 'none') window.history[`${history}State`](null, '', address);
   const every = poller.everyMs;
   poller.stop();
   follow(address, every);

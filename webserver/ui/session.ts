@@ -35,7 +35,7 @@ export function sessions({ pool, secretKey, logger, https, cookiePath }: Session
       tableName: 'web_session',
       disableTouch: true,
       ttl: WEEK_MS / 1000,
-      pruneSessionInterval: false,
+      pruneSessionInterval: 3600,
       errorLog: (...args: unknown[]) => logger.error(`web sessions: ${args.map(String).join(' ')}`),
     }),
     resave: false,

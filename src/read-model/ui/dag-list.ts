@@ -35,7 +35,7 @@ export interface DagListRow {
   readonly hasParams: boolean;
   readonly hasImportError: boolean;
   readonly warnings: number;
-  /** Oldest first, at most RECENT_RUNS. */
+  /** Begun ones, oldest first, at most RECENT_RUNS: the queued runs of a backfill would hide all that happened. */
   readonly recent: readonly RecentRun[];
   readonly counts: Readonly<Record<RunState, number>>;
 }
@@ -80,7 +80,7 @@ export async function readDagList(pool: Pool, query: DagListQuery): Promise<DagL
 
 const pageSql = (filter: DagFilter): string => `
   SELECT d.dag_id AS "dagId", d.file_path AS "filePath", d.description, d.owner, d.tags, d.is_paused AS "isPaused",
-         d.timetable_summary AS schedule, d.timetable_description AS "scheduleDescription", d.next_run_after AS "nextRunAfter",
+         nullif(d.timetable_summary, 'None') AS schedule, d.timetable_description AS "scheduleDescription", d.next_run_after AS "nextRunAfter",
          coalesce(jsonb_typeof(v.spec -> 'params') = 'object', false) AS "hasParams",
          EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) AS "hasImportError",
          jsonb_array_length(d.warnings) AS warnings,
@@ -90,7 +90,7 @@ const pageSql = (filter: DagFilter): string => `
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('runId', run_id, 'state', state, 'runType', run_type, 'start', start_date, 'end', end_date,
                      'logical', logical_date) ORDER BY run_after, pk) AS runs
-    FROM (SELECT * FROM dag_run r WHERE r.dag_id = d.dag_id ORDER BY r.run_after DESC, r.pk DESC LIMIT ${RECENT_RUNS}) newest) recent ON true
+    FROM (SELECT * FROM dag_run r WHERE r.dag_id = d.dag_id AND r.state <> 'queued' ORDER BY r.run_after DESC, r.pk DESC LIMIT ${RECENT_RUNS}) newest) recent ON true
   LEFT JOIN LATERAL (
     SELECT jsonb_build_object('queued', count(*) FILTER (WHERE state = 'queued'), 'running', count(*) FILTER (WHERE state = 'running'),
                      'success', count(*) FILTER (WHERE state = 'success'), 'failed', count(*) FILTER (WHERE state = 'failed')) AS counts

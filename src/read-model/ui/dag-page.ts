@@ -31,7 +31,7 @@ export interface DagHead {
 export async function readDagHead(pool: Pool, dagId: string): Promise<DagHead | null> {
   const { rows } = await pool.query<DagHead>(
     `SELECT d.dag_id AS "dagId", d.file_path AS "filePath", d.is_active AS "isActive", d.is_paused AS "isPaused", d.description, d.owner, d.tags,
-            d.timetable_summary AS schedule, d.timetable_description AS "scheduleDescription", d.timezone, d.next_run_after AS "nextRunAfter",
+            nullif(d.timetable_summary, 'None') AS schedule, d.timetable_description AS "scheduleDescription", d.timezone, d.next_run_after AS "nextRunAfter",
             d.next_interval_start AS "nextIntervalStart", d.next_interval_end AS "nextIntervalEnd", d.warnings,
             d.current_version AS version, v.number AS "versionNumber", d.last_parsed_at AS "lastParsedAt", d.last_parse_ms AS "lastParseMs",
             (SELECT jsonb_build_object('queued', count(*) FILTER (WHERE state = 'queued'), 'running', count(*) FILTER (WHERE state = 'running'))
