@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const postgres of open.splice(0)) await postgres.leave().catch(() => undefined);
 });
 afterAll(async () => {
-  for (const each of [home, path.join(folder, 'private/home')]) await (await joinEmbeddedPostgres(each))?.stop();
+  for (const each of [home, path.join(folder, 'private/other')]) await (await joinEmbeddedPostgres(each))?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -176,8 +176,13 @@ asRoot('puts its data elsewhere when the home is out of reach for the user that 
   const { cluster } = JSON.parse(readFileSync(path.join(secret, 'postgres.json'), 'utf8')) as { cluster: string };
   expect(path.isAbsolute(cluster)).toBe(true);
   expect(existsSync(path.join(cluster, 'data/PG_VERSION'))).toBe(true);
-  expect(await open.pop()!.stop()).toBe(true);
-  rmSync(cluster, { recursive: true });
+  expect(await open.pop()?.stop()).toBe(true);
+
+  // A temporary home takes its data with it, as soon as another one needs a place.
+  rmSync(secret, { recursive: true });
+  await ensure(path.join(folder, 'private/other'));
+  expect(existsSync(cluster)).toBe(false);
+  expect(await open.pop()?.stop()).toBe(true);
 });
 
 it('makes the symlinks that npm did not make', () => {

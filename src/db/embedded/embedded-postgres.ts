@@ -7,15 +7,16 @@
  * The server is nobody's child: it outlives a kill -9 of thence and is joined by the next start. Each user of it keeps one idle
  * connection open, which is how the last one to stop knows that it is the last.
  */
-import { randomBytes, createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type pg from 'pg';
 import type { Logger } from '../../telemetry/logger';
-import { findBinaries, sharedFolder } from './binaries';
+import { findBinaries } from './binaries';
 import { connect, initialize, runningPort, start, mainDatabase, stop, urlOf, type Cluster } from './cluster';
 import { createDatabase } from './create-database';
 import { withFileLock } from './home-lock';
+import { placeElsewhere } from './place-elsewhere';
 import { canEnter, unprivilegedUser, type RunAs } from './unprivileged-user';
 
 export interface EmbeddedPostgres {
@@ -115,13 +116,7 @@ function openCluster(home: string, settings: Cluster['settings'], logger?: Logge
 
 function placeFor(home: string, user: RunAs, logger?: Logger): string {
   if (canEnter(home, user)) return path.join(home, 'postgres');
-  const folder = path.join(sharedFolder(), `data-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`);
-  if (existsSync(folder)) {
-    // Of a home that was here before and was deleted, with its password: not ours to use, and not ours to delete.
-    const aside = `${folder}.until-${new Date().toISOString().replaceAll(':', '')}`;
-    renameSync(folder, aside);
-    logger?.warn('the database of an earlier home of this path was moved aside', { from: folder, to: aside });
-  }
+  const folder = placeElsewhere(home, logger);
   logger?.info('the home cannot be reached by the user that Postgres runs as; its data goes elsewhere', { home, folder });
   return folder;
 }

@@ -41,8 +41,8 @@ export const logRoutes = [
       const from = query.token === undefined ? 0 : readToken(query.token);
       if (accepts === ndjson) return new OtherAnswer(ndjson, asText(linesFrom(logStore, ref, from)));
       const { lines, next } = query.full_content ? await all(logStore, ref, from) : await logStore.read(ref, from);
-      const complete = ended !== false && (query.full_content || next === from || lines.length === 0);
-      return { content: lines.map(lineResponse), continuation_token: complete ? null : makeToken(next) };
+      const isLast = query.full_content || (await logStore.read(ref, next, 1)).lines.length === 0;
+      return { content: lines.map(lineResponse), continuation_token: ended !== false && isLast ? null : makeToken(next) };
     },
   }),
 ];
