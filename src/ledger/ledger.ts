@@ -181,7 +181,7 @@ export interface ReapRequest {
   readonly leaseMs: number;
 }
 
-/** A connection inside a transaction, as far as another part's statements need it. */
+/** A connection inside a transaction, as far as another part's statements need it. On the ledger's own, `timestamptz` comes as epoch milliseconds. */
 export interface Transaction {
   query<Row extends object>(sql: string, parameters?: unknown[]): Promise<{ rows: Row[]; rowCount: number | null }>;
 }

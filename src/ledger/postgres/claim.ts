@@ -59,7 +59,7 @@ const TASK_COLUMNS = `t.state, t.attempt, t.pk, t.run, t.task_id, t.map_index, t
 export const claimTasks = prepared<ClaimRow>(
   'claim_tasks',
   `WITH fresh AS (
-     SELECT t.pk, t.pool, t.pool_slots, t.rank_class, t.priority, t.run_after
+     SELECT t.pk, t.pool, t.pool_slots, t.rank_class, t.priority, t.run_after, t.lane
      FROM unnest($4::bigint[], $5::text[]) AS n(pk, expected) JOIN task_instance t ON t.pk = n.pk WHERE t.state IS NOT DISTINCT FROM n.expected),
    room AS (
      SELECT p.name, CASE WHEN p.slots < 0 THEN 1000000000
@@ -74,7 +74,8 @@ export const claimTasks = prepared<ClaimRow>(
          WHERE t.admissible AND t.lane = $2 AND t.pool = room.name
          ORDER BY t.rank_class, t.priority DESC, t.run_after, t.pk
          LIMIT least($3::int, room.free) FOR UPDATE SKIP LOCKED) stored
-       UNION ALL SELECT * FROM fresh WHERE fresh.pool = room.name) x
+       UNION ALL
+       SELECT pk, pool, pool_slots, rank_class, priority, run_after FROM fresh WHERE fresh.pool = room.name AND fresh.lane = $2) x
      WHERE room.free > 0),
    fitting AS (
      SELECT pk FROM (

@@ -17,3 +17,8 @@ export interface LedgerContext {
   /** The name by which a task may ask for the executor of the lane `default`. */
   readonly defaultExecutor: string | null;
 }
+
+/** The lane of a task that asks for this executor, or (null) for none in particular. */
+export function laneOf({ defaultExecutor }: LedgerContext, executor: string | null): string {
+  return executor === null || executor === defaultExecutor ? 'default' : executor;
+}

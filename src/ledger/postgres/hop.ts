@@ -28,6 +28,7 @@ import type {
 import { claimTasks, lockPools, readClaims, toClaimedAttempt, toLiveAttempt } from './claim';
 import type { ClaimRow } from './claim';
 import { begin, commit, flush, withClient } from './connections';
+import { laneOf } from './context';
 import type { LedgerContext } from './context';
 import { decideEnding, findLiveAttempts, recordEndings, recordStarted } from './endings';
 import type { Ending } from './endings';
@@ -124,7 +125,7 @@ interface SecondFlush {
 
 async function secondFlush(context: LedgerContext, client: PoolClient, hop: SecondFlush) {
   const { session, capacity, recorded, states, decisions } = hop;
-  const transitions = decisions.flatMap(({ run, transitions }) => placeTransitions(run, transitions, states));
+  const transitions = decisions.flatMap(({ run, transitions }) => placeTransitions(context, run, transitions, states));
   // These go straight into the claim of their lane.
   const lanes = new Set(capacity.map(([lane]) => lane));
   const isFresh = ({ admissible, expected, lane }: PlacedTransition) => admissible && expected !== 'scheduled' && lanes.has(lane);
@@ -182,13 +183,18 @@ export interface PlacedTransition extends Transition {
 }
 
 /** A task that has no row in this run (it came with a version that the run does not use yet) is passed over. */
-function placeTransitions(run: RunPk, transitions: readonly Transition[], states: ReadonlyMap<RunPk, RunNow>): PlacedTransition[] {
+function placeTransitions(
+  context: LedgerContext,
+  run: RunPk,
+  transitions: readonly Transition[],
+  states: ReadonlyMap<RunPk, RunNow>,
+): PlacedTransition[] {
   const { cached, dag } = states.get(run)!;
   return transitions.flatMap((transition) => {
     const task = cached.tasks.get(transition.taskId);
     if (!task) return [];
     const { executor, pool } = dag.tasks.get(transition.taskId)!.spec;
-    return [{ ...transition, run, pk: task.pk, lane: executor ?? 'default', pool }];
+    return [{ ...transition, run, pk: task.pk, lane: laneOf(context, executor), pool }];
   });
 }
 

@@ -8,6 +8,7 @@ import type { Instant } from '../../core/time';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
 import type { RunPk, VersionId } from '../ledger';
 import { inTransaction, prepared } from './connections';
+import { laneOf } from './context';
 import type { LedgerContext } from './context';
 import { insertWakes } from './lock-runs';
 
@@ -78,7 +79,8 @@ const removeTasks = prepared(
    WHERE run = ANY($1::bigint[]) AND task_id <> ALL($2::text[]) AND state IS NULL`,
 );
 
-export async function startQueuedRuns({ pool, versions, defaultExecutor }: LedgerContext, limit: number): Promise<RunPk[]> {
+export async function startQueuedRuns(context: LedgerContext, limit: number): Promise<RunPk[]> {
+  const { pool, versions } = context;
   const { rows: candidates } = await findCandidates(pool, limit);
   if (candidates.length === 0) return [];
 
@@ -101,7 +103,7 @@ export async function startQueuedRuns({ pool, versions, defaultExecutor }: Ledge
     );
     for (const version of unique(pinned.map((run) => run.version))) {
       const runs = pinned.filter((run) => run.version === version).map(({ pk }) => pk);
-      await makeTasks(client, versions.get(version).dag, runs, defaultExecutor);
+      await makeTasks(context, client, versions.get(version).dag, runs);
     }
     const started = inOrder(chosen);
     await insertWakes(client, started, 'started');
@@ -114,14 +116,14 @@ function versionFor(run: { version: VersionId | null; current_version: VersionId
   return run.version !== null && !dagOf(run.current_version).spec.rerunWithLatestVersion ? run.version : run.current_version;
 }
 
-async function makeTasks(client: PoolClient, dag: CompiledDag, runs: readonly RunPk[], defaultExecutor: string | null): Promise<void> {
+async function makeTasks(context: LedgerContext, client: PoolClient, dag: CompiledDag, runs: readonly RunPk[]): Promise<void> {
   const of = <T>(value: (task: CompiledDag['order'][number]) => T) => dag.order.map(value);
   const ids = of((task) => task.spec.id);
   await insertTasks(
     client,
     runs,
     ids,
-    of(({ spec: { executor } }) => (executor === null || executor === defaultExecutor ? 'default' : executor)),
+    of(({ spec: { executor } }) => laneOf(context, executor)),
     of((task) => task.spec.pool),
     of((task) => task.spec.poolSlots),
     of((task) => task.priority),
