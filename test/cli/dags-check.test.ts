@@ -3,6 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { runCli } from '../support/run-cli';
 
+// Each call is a process of its own, and the machine may be busy.
+jest.setTimeout(240_000);
+
 let cwd: string;
 beforeEach(() => {
   cwd = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'thence-check-')));

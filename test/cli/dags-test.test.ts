@@ -6,6 +6,9 @@ import { packageRoot } from '../../src/config/package-root';
 import { eventually } from '../support/eventually';
 import { runCli } from '../support/run-cli';
 
+// Each call is a process of its own, and the machine may be busy.
+jest.setTimeout(240_000);
+
 let cwd: string;
 beforeAll(() => {
   cwd = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'thence-dags-test-')));

@@ -6,6 +6,9 @@ import { useTestDatabase } from '../support/database';
 import { insertDag, insertRun, insertSession, insertTaskInstance } from '../support/factories';
 import { runCli } from '../support/run-cli';
 
+// Each call is a process of its own, and the machine may be busy.
+jest.setTimeout(240_000);
+
 const db = useTestDatabase();
 let cwd: string;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { childEnvironment } from '../../src/config/child-environment';
 import { describeConfig, loadConfig } from '../../src/config/load-config';
 import { packageRoot } from '../../src/config/package-root';
 
@@ -161,4 +162,18 @@ test('describeConfig never shows a secret', () => {
   expect(JSON.stringify(entries)).not.toContain('pa55word');
   expect(entries.find(({ key }) => key === 'databaseUrl')?.value).toBe('postgres://me:***@db.example:5432/app');
   expect(entries.find(({ key }) => key === 'connections.x')).toMatchObject({ variable: 'THENCE_CONN_X', source: 'environment' });
+});
+
+test('a child process sees the same settings, options of the command line included', () => {
+  const parent = loadConfig({ env: { THENCE_PORT: '9001', THENCE_LEASE: 'PT5S' }, cwd, overrides: { port: 9002, host: '0.0.0.0' } });
+  const env = childEnvironment(parent, { databaseUrl: 'postgres://h/d', examplesUrl: 'postgres://h/examples' });
+  const child = loadConfig({ env: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('THENCE_'))), cwd });
+  expect(child).toMatchObject({
+    port: 9002,
+    host: '0.0.0.0',
+    home: parent.home,
+    dagsFolder: parent.dagsFolder,
+    databaseUrl: 'postgres://h/d',
+  });
+  expect(child.connections).toEqual({ examples: 'postgres://h/examples' });
 });

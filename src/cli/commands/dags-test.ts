@@ -62,7 +62,7 @@ interface Wanted {
 async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, conf, skipRetryDelays }: Wanted): Promise<void> {
   const interrupted = new AbortController();
   const onInterrupt = () => interrupted.abort();
-  process.once('SIGINT', onInterrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onInterrupt);
   const show = printer(found.spec.tasks.map((task) => task.id));
   try {
     const run = await runDagInMemory(found, readConfig({ dagsFolder }), {
@@ -76,7 +76,7 @@ async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, con
     show.summary(found.spec.dagId, run);
     endWith(interrupted.signal.aborted ? 130 : run.state === 'success' ? 0 : 1);
   } finally {
-    process.removeListener('SIGINT', onInterrupt);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onInterrupt);
   }
 }
 
