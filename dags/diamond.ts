@@ -8,7 +8,11 @@ const dag = new DAG('diamond', {
   tags: ['example'],
 });
 
-const numbers = dag.task('numbers', ({ logicalDate }) => Array.from({ length: logicalDate.day }, (_, index) => index + 1));
+const numbers = dag.task('numbers', ({ dagRun }) => {
+  // A run that was triggered without a logical date has none; every run has a date from which it may start.
+  const { day } = dagRun.logicalDate ?? dagRun.runAfter;
+  return Array.from({ length: day }, (_, index) => index + 1);
+});
 
 const sum = dag.task('sum', { inputs: { numbers } }, ({ inputs }) => inputs.numbers.reduce((total, n) => total + n, 0));
 const largest = dag.task('largest', { inputs: { numbers } }, ({ inputs }) => Math.max(...inputs.numbers));

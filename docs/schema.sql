@@ -186,7 +186,7 @@ CREATE TABLE dag_version (
   spec_hash text NOT NULL,
   bundle_hash text NOT NULL,
   file_path text NOT NULL,
-  spec jsonb NOT NULL,
+  spec json NOT NULL,
   created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
   CONSTRAINT dag_version_pkey PRIMARY KEY (id),
   CONSTRAINT dag_version_content UNIQUE (dag_id, spec_hash, bundle_hash),

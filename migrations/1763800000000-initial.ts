@@ -69,7 +69,8 @@ const up = [
     spec_hash text NOT NULL,
     bundle_hash text NOT NULL REFERENCES bundle,
     file_path text NOT NULL,
-    spec jsonb NOT NULL,
+    -- json, not jsonb: the order in which params were written is the order of the form
+    spec json NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT dag_version_number UNIQUE (dag_id, number),
     CONSTRAINT dag_version_content UNIQUE (dag_id, spec_hash, bundle_hash)

@@ -8,7 +8,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Config } from '../config/config';
 import type { Instant } from '../core/time';
-import { canonicalJson, specHash } from '../dag-spec/canonical';
+import { specHash } from '../dag-spec/canonical';
 import type { DagSpec } from '../dag-spec/spec';
 import { firstRunOf, scheduleHashOf, timetableOfDag } from '../timetables/next-run';
 import { plainError } from './import-error';
@@ -207,11 +207,11 @@ const rowsOfJson = `jsonb_to_recordset($1) AS r (dag_id text, is_paused boolean,
 /** Returns the version that each DAG has now. */
 async function writeVersions(client: PoolClient, loaded: LoadedFile, accepted: readonly MadeDag[]): Promise<Map<string, string>> {
   const { hash } = loaded.bundle!;
-  const rows = accepted.map(({ spec }) => ({ dag_id: spec.dagId, spec_hash: specHash(spec), spec: canonicalJson(spec) }));
+  const rows = accepted.map(({ spec }) => ({ dag_id: spec.dagId, spec_hash: specHash(spec), spec: JSON.stringify(spec) }));
   const columns = 'jsonb_to_recordset($1) AS r (dag_id text, spec_hash text, spec text)';
   await client.query(
     `INSERT INTO dag_version (dag_id, number, spec_hash, bundle_hash, file_path, spec)
-     SELECT r.dag_id, 1 + coalesce((SELECT max(v.number) FROM dag_version v WHERE v.dag_id = r.dag_id), 0), r.spec_hash, $2, $3, r.spec::jsonb
+     SELECT r.dag_id, 1 + coalesce((SELECT max(v.number) FROM dag_version v WHERE v.dag_id = r.dag_id), 0), r.spec_hash, $2, $3, r.spec::json
      FROM ${columns}
      ON CONFLICT ON CONSTRAINT dag_version_content DO NOTHING`,
     [jsonb(rows), hash, loaded.filePath],

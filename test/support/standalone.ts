@@ -1,7 +1,7 @@
 /** A real `thence standalone` in a process group of its own, with a home and a dags folder in a temporary place. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
@@ -20,6 +20,7 @@ export class Standalone {
   output = '';
 
   constructor(private readonly env: Record<string, string> = {}) {
+    chmodSync(this.folder, 0o755); // so that the user that Postgres runs as can reach it
     mkdirSync(this.dagsFolder);
   }
 

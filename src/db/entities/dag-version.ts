@@ -1,6 +1,6 @@
 import { EntitySchema } from 'typeorm';
 import type { JsonValue } from '../../core/json';
-import { integer, jsonb, text, timestamptz, uuid } from './columns';
+import { integer, json, text, timestamptz, uuid } from './columns';
 
 export interface DagVersionRow {
   readonly id: string;
@@ -22,7 +22,7 @@ export const dagVersionEntity = new EntitySchema<DagVersionRow>({
     spec_hash: text(),
     bundle_hash: text(),
     file_path: text(),
-    spec: jsonb(),
+    spec: json(),
     created_at: timestamptz({ default: () => 'clock_timestamp()' }),
   },
   uniques: [

@@ -67,7 +67,7 @@ const from = `FROM task_instance t JOIN dag_run r ON r.pk = t.run LEFT JOIN atte
 const duration = 'extract(epoch FROM t.end_date - t.start_date)';
 /** A condition on the task's spec. */
 const ofSpec = (condition: string) =>
-  `EXISTS (SELECT FROM jsonb_array_elements(v.spec->'tasks') s WHERE s->>'id' = t.task_id AND ${condition})`;
+  `EXISTS (SELECT FROM json_array_elements(v.spec->'tasks') s WHERE s->>'id' = t.task_id AND ${condition})`;
 
 const orderColumns = {
   id: 't.pk',
@@ -144,7 +144,7 @@ async function withSpecs(pool: Pool, rows: readonly Omit<TaskInstanceRow, 'spec'
   const versions = [...new Set(rows.flatMap((row) => row.version_id ?? []))];
   const { rows: found } = await pool.query<{ version: string; id: string } & NonNullable<TaskInstanceRow['spec']>>(
     `SELECT v.id AS version, s->>'id' AS id, s->>'operator' AS operator, s->>'queue' AS queue, s->>'executor' AS executor, (s->>'retries')::int AS retries
-     FROM dag_version v, jsonb_array_elements(v.spec->'tasks') s WHERE v.id = ANY ($1) AND s->>'id' = ANY ($2)`,
+     FROM dag_version v, json_array_elements(v.spec->'tasks') s WHERE v.id = ANY ($1) AND s->>'id' = ANY ($2)`,
     [versions, [...new Set(rows.map((row) => row.task_id))]],
   );
   const specs = new Map(found.map(({ version, id, ...spec }) => [`${version} ${id}`, spec]));

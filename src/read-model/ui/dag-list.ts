@@ -81,7 +81,7 @@ export async function readDagList(pool: Pool, query: DagListQuery): Promise<DagL
 const pageSql = (filter: DagFilter): string => `
   SELECT d.dag_id AS "dagId", d.file_path AS "filePath", d.description, d.owner, d.tags, d.is_paused AS "isPaused",
          nullif(d.timetable_summary, 'None') AS schedule, d.timetable_description AS "scheduleDescription", d.next_run_after AS "nextRunAfter",
-         coalesce(jsonb_typeof(v.spec -> 'params') = 'object', false) AS "hasParams",
+         coalesce(json_typeof(v.spec -> 'params') = 'object', false) AS "hasParams",
          EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) AS "hasImportError",
          jsonb_array_length(d.warnings) AS warnings,
          coalesce(recent.runs, '[]') AS recent, counts.counts
