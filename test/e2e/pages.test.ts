@@ -90,6 +90,8 @@ describe('the grid', () => {
     await page.waitForSelector('a.cell');
     expect(await page.locator('.grid-run').count()).toBe(25);
     expect(await page.locator('.grid-row.is-task').count()).toBe(9);
+    // The page's own refresh leaves alone what the script has shown.
+    await page.waitForResponse((response) => response.url().includes('fragment=1'));
     await page.click('.grid-row.is-group button >> nth=0');
     await eventually(async () => (await page.locator('.grid-row.is-task').count()) === 6);
     await page.click('text=Expand');

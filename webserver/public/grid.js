@@ -8,13 +8,16 @@ import { duration, formatTime, zone } from './time.js';
 const ROW = 26;
 const BAR = 52;
 const SPARE_ROWS = 12;
+const OPEN_UP_TO = 120;
 
 export function attach(box) {
   const codes = JSON.parse(box.dataset.codes);
   const labels = JSON.parse(box.dataset.labels);
   const stateOf = Object.fromEntries(Object.entries(codes).map(([state, code]) => [code, state]));
   const storageKey = `thence.closed ${box.dataset.runBase}`;
-  const closed = new Set(readClosed(storageKey));
+  const stored = readClosed(storageKey);
+  const closed = new Set(stored ?? []);
+  let isFirst = stored === null;
   const drawn = new Map();
   let grid = null;
   let rows = [];
@@ -25,6 +28,9 @@ export function attach(box) {
     everyMs: 1000,
     onText: (text) => {
       grid = JSON.parse(text);
+      // Until the reader says otherwise, a large DAG shows its groups only.
+      if (isFirst && grid.rows.length > OPEN_UP_TO) closeAll();
+      isFirst = false;
       update();
     },
   });
@@ -40,9 +46,13 @@ export function attach(box) {
   for (const button of document.querySelectorAll('[data-grid]')) {
     button.onclick = () => {
       closed.clear();
-      if (button.dataset.grid === 'collapse') for (const row of grid?.rows ?? []) if (row.kind === 'group') closed.add(row.id);
+      if (button.dataset.grid === 'collapse') closeAll();
       remember();
     };
+  }
+
+  function closeAll() {
+    for (const row of grid?.rows ?? []) if (row.kind === 'group') closed.add(row.id);
   }
 
   function remember() {
@@ -326,9 +336,9 @@ export function attach(box) {
 
 function readClosed(key) {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? '[]');
+    return JSON.parse(localStorage.getItem(key) ?? 'null');
   } catch {
-    return [];
+    return null;
   }
 }
 
