@@ -53,7 +53,7 @@ const up = [
     current_version uuid,
     description text, owner text, tags text[] NOT NULL DEFAULT '{}',
     timetable_summary text, timetable_description text, timezone text NOT NULL DEFAULT 'UTC',
-    max_active_runs integer NOT NULL, max_active_tasks integer NOT NULL, max_active_tasks_per_dag integer,
+    max_active_runs integer NOT NULL, max_active_tasks integer NOT NULL,
     next_run_after timestamptz, next_logical_date timestamptz, next_interval_start timestamptz, next_interval_end timestamptz,
     schedule_hash text,
     warnings jsonb NOT NULL DEFAULT '[]',
@@ -111,7 +111,7 @@ const up = [
   )`,
   `CREATE UNIQUE INDEX backfill_open ON backfill (dag_id) WHERE completed_at IS NULL`,
 
-  // A run's row is the mutex of the run. seq and open_n stand in no index, so that their updates stay HOT.
+  // A run's row is the mutex of the run. seq stands in no index, so that its updates stay HOT.
   `CREATE TABLE dag_run (
     pk bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dag_id text NOT NULL REFERENCES dag ON DELETE CASCADE,
@@ -127,7 +127,6 @@ const up = [
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp(), start_date timestamptz, end_date timestamptz,
     deadline_at timestamptz,
     seq bigint NOT NULL DEFAULT 0,
-    open_n integer NOT NULL DEFAULT 0,
     CONSTRAINT dag_run_id UNIQUE (dag_id, run_id),
     CONSTRAINT dag_run_logical_date UNIQUE (dag_id, logical_date),
     CONSTRAINT dag_run_finished CHECK ((state IN ('success','failed')) = (end_date IS NOT NULL)),

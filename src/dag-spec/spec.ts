@@ -52,8 +52,6 @@ export interface DagSpec {
   readonly maxActiveRuns: number;
   /** Per run. */
   readonly maxActiveTasks: number;
-  /** Over all runs of the DAG; null is off. */
-  readonly maxActiveTasksPerDag: number | null;
   /** null: as configured. */
   readonly pausedUponCreation: boolean | null;
   readonly rerunWithLatestVersion: boolean;

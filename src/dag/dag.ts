@@ -24,7 +24,6 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   catchup: boolean,
   maxActiveRuns: integer(1, 1_000_000),
   maxActiveTasks: integer(1, 1_000_000),
-  maxActiveTasksPerDag: integer(1, 1_000_000),
   defaultArgs: object,
   params: schema,
   tags: listOf((tag) => (typeof tag === 'string' && /^.{1,100}$/.test(tag) ? null : 'a string of 1 to 100 characters')),

@@ -64,7 +64,6 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
     catchup: options.catchup ?? false,
     maxActiveRuns: options.maxActiveRuns ?? 16,
     maxActiveTasks: options.maxActiveTasks ?? 16,
-    maxActiveTasksPerDag: options.maxActiveTasksPerDag ?? null,
     pausedUponCreation: options.pausedUponCreation ?? null,
     rerunWithLatestVersion: options.rerunWithLatestVersion ?? true,
     params: params.schema,

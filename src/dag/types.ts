@@ -120,8 +120,6 @@ export interface DagOptions<Params = Record<string, unknown>> {
   maxActiveRuns?: number;
   /** Tasks at once in one run. @default 16 */
   maxActiveTasks?: number;
-  /** Tasks at once over all runs. @default off */
-  maxActiveTasksPerDag?: number;
   /** For every task that does not say otherwise. */
   defaultArgs?: TaskOptions;
   /** What a run may be given: a schema of type object (Standard Schema, such as zod's, or JSON Schema). */

@@ -108,7 +108,7 @@ describe('changing a run', () => {
   const change = (runId: string, body: object, query = '') => api.call('PATCH', `/api/v2/dags/etl/dagRuns/${runId}${query}`, { body });
 
   it('marks it failed, with its unfinished tasks', async () => {
-    const run = await insertRun(api.db.pool, { dagId: 'etl', runId: 'to_fail', openN: 1 });
+    const run = await insertRun(api.db.pool, { dagId: 'etl', runId: 'to_fail' });
     await insertTaskInstance(api.db.pool, { run, taskId: 'a', state: 'scheduled' });
     const { status, body } = await change('to_fail', { state: 'failed' });
     expect([status, body.state, body.end_date]).toEqual([200, 'failed', expect.any(String)]);

@@ -58,7 +58,6 @@ export function dagSpec({ tasks = ['a'], edges = [], ...rest }: DagSpecInput): D
     catchup: false,
     maxActiveRuns: 16,
     maxActiveTasks: 16,
-    maxActiveTasksPerDag: null,
     pausedUponCreation: null,
     rerunWithLatestVersion: true,
     params: null,
@@ -108,8 +107,8 @@ export async function insertDag(
   ]);
   await pool.query(
     `INSERT INTO dag (dag_id, file_path, is_active, is_paused, description, owner, tags, timetable_summary, timezone, max_active_runs, max_active_tasks,
-       max_active_tasks_per_dag, next_run_after, next_logical_date, next_interval_start, next_interval_end, last_parsed_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
+       next_run_after, next_logical_date, next_interval_start, next_interval_end, last_parsed_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp())
      ON CONFLICT (dag_id) DO UPDATE SET file_path = excluded.file_path, is_active = excluded.is_active, is_paused = excluded.is_paused`,
     [
       spec.dagId,
@@ -123,7 +122,6 @@ export async function insertDag(
       spec.timezone,
       spec.maxActiveRuns,
       spec.maxActiveTasks,
-      spec.maxActiveTasksPerDag,
       date(next?.runAfter),
       date(next?.logicalDate),
       date(next?.start),
@@ -157,7 +155,6 @@ export interface RunInput {
   readonly startDate?: Time | null;
   readonly endDate?: Time | null;
   readonly note?: string | null;
-  readonly openN?: number;
   readonly triggeredBy?: string;
   readonly triggeringUser?: string | null;
 }
@@ -169,9 +166,9 @@ export async function insertRun(pool: Pool, run: RunInput): Promise<number> {
   const started = state !== 'queued';
   const { rows } = await pool.query<{ pk: number }>(
     `INSERT INTO dag_run (dag_id, run_id, run_type, state, logical_date, interval_start, interval_end, run_after, version, conf, triggered_by,
-       triggering_user, note, backfill_id, backfill_ordinal, queued_at, start_date, end_date, open_n)
+       triggering_user, note, backfill_id, backfill_ordinal, queued_at, start_date, end_date)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, CASE WHEN $10 THEN (SELECT current_version FROM dag WHERE dag_id = $1) END), $11, $12, $13,
-       $14, $15, $16, coalesce($17, clock_timestamp()), $18, $19, $20) RETURNING pk`,
+       $14, $15, $16, coalesce($17, clock_timestamp()), $18, $19) RETURNING pk`,
     [
       run.dagId,
       run.runId ?? `${runType}__${new Date(runAfter).toISOString()}_${randomUUID().slice(0, 6)}`,
@@ -192,7 +189,6 @@ export async function insertRun(pool: Pool, run: RunInput): Promise<number> {
       date(run.queuedAt),
       date(run.startDate !== undefined ? run.startDate : started ? new Date() : null),
       date(run.endDate !== undefined ? run.endDate : isRunFinished(state) ? new Date() : null),
-      run.openN ?? 0,
     ],
   );
   return rows[0]!.pk;

@@ -25,7 +25,6 @@ export interface DagRunRow {
   readonly end_date: Date | null;
   readonly deadline_at: Date | null;
   readonly seq: number;
-  readonly open_n: number;
 }
 
 export const dagRunEntity = new EntitySchema<DagRunRow>({
@@ -52,7 +51,6 @@ export const dagRunEntity = new EntitySchema<DagRunRow>({
     end_date: timestamptz({ nullable: true }),
     deadline_at: timestamptz({ nullable: true }),
     seq: bigint({ default: 0 }),
-    open_n: integer({ default: 0 }),
   },
   uniques: [
     { name: 'dag_run_id', columns: ['dag_id', 'run_id'] },

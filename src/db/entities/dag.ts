@@ -16,7 +16,6 @@ export interface DagRow {
   readonly timezone: string;
   readonly max_active_runs: number;
   readonly max_active_tasks: number;
-  readonly max_active_tasks_per_dag: number | null;
   readonly next_run_after: Date | null;
   readonly next_logical_date: Date | null;
   readonly next_interval_start: Date | null;
@@ -44,7 +43,6 @@ export const dagEntity = new EntitySchema<DagRow>({
     timezone: text({ default: () => "'UTC'" }),
     max_active_runs: integer(),
     max_active_tasks: integer(),
-    max_active_tasks_per_dag: integer({ nullable: true }),
     next_run_after: timestamptz({ nullable: true }),
     next_logical_date: timestamptz({ nullable: true }),
     next_interval_start: timestamptz({ nullable: true }),

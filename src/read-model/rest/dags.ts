@@ -15,7 +15,6 @@ export interface DagRow {
   readonly timetable_description: string | null;
   readonly max_active_runs: number;
   readonly max_active_tasks: number;
-  readonly max_active_tasks_per_dag: number | null;
   readonly next_run_after: Date | null;
   readonly next_logical_date: Date | null;
   readonly next_interval_start: Date | null;
@@ -38,7 +37,7 @@ export interface DagFilter {
 }
 
 const columns = `d.dag_id, d.file_path, d.is_active, d.is_paused, d.description, d.owner, d.tags, d.timetable_summary, d.timetable_description,
-  d.max_active_runs, d.max_active_tasks, d.max_active_tasks_per_dag, d.next_run_after, d.next_logical_date, d.next_interval_start,
+  d.max_active_runs, d.max_active_tasks, d.next_run_after, d.next_logical_date, d.next_interval_start,
   d.next_interval_end, d.last_parsed_at, d.last_parse_ms, EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) AS has_import_errors`;
 
 const lastRun = `LEFT JOIN LATERAL (SELECT state, start_date FROM dag_run r WHERE r.dag_id = d.dag_id ORDER BY run_after DESC, pk DESC LIMIT 1) l ON true`;

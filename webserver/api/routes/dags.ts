@@ -196,7 +196,7 @@ function dagResponse(dag: DagRow, { config }: ApiContext): z.input<typeof dagSch
     max_active_tasks: dag.max_active_tasks,
     max_active_runs: dag.max_active_runs,
     max_consecutive_failed_dag_runs: 0,
-    has_task_concurrency_limits: dag.max_active_tasks_per_dag !== null,
+    has_task_concurrency_limits: false,
     has_import_errors: dag.has_import_errors,
     next_dagrun_logical_date: dag.next_logical_date,
     next_dagrun_data_interval_start: dag.next_interval_start,
