@@ -171,6 +171,7 @@ CREATE TABLE dag_run (
   CONSTRAINT dag_run_version_fkey FOREIGN KEY (version) REFERENCES dag_version(id)
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX run_deadline ON dag_run USING btree (deadline_at) WHERE ((state = 'running'::text) AND (deadline_at IS NOT NULL));
+CREATE INDEX run_ended ON dag_run USING btree (end_date) WHERE (end_date IS NOT NULL);
 CREATE INDEX run_of_backfill ON dag_run USING btree (backfill_id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX run_page ON dag_run USING btree (dag_id, run_after DESC, pk DESC);
 CREATE INDEX run_queue ON dag_run USING btree (dag_id, backfill_id, backfill_ordinal, run_after, pk) WHERE (state = 'queued'::text);

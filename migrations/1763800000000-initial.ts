@@ -138,6 +138,7 @@ const up = [
   `CREATE INDEX run_deadline ON dag_run (deadline_at) WHERE state = 'running' AND deadline_at IS NOT NULL`,
   `CREATE INDEX run_page ON dag_run (dag_id, run_after DESC, pk DESC)`,
   `CREATE INDEX run_recent ON dag_run (run_after DESC, pk DESC)`,
+  `CREATE INDEX run_ended ON dag_run (end_date) WHERE end_date IS NOT NULL`,
   `CREATE INDEX run_of_backfill ON dag_run (backfill_id) WHERE backfill_id IS NOT NULL`,
 
   `CREATE TABLE backfill_run (

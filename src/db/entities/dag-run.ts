@@ -68,5 +68,5 @@ export const dagRunEntity = new EntitySchema<DagRunRow>({
     { name: 'dag_run_dag_id_fkey', target: 'dag', columnNames: ['dag_id'], referencedColumnNames: ['dag_id'], onDelete: 'CASCADE' },
     { name: 'dag_run_version_fkey', target: 'dag_version', columnNames: ['version'], referencedColumnNames: ['id'] },
   ],
-  indices: managed('run_deadline', 'run_of_backfill', 'run_page', 'run_queue', 'run_recent', 'run_running'),
+  indices: managed('run_deadline', 'run_ended', 'run_of_backfill', 'run_page', 'run_queue', 'run_recent', 'run_running'),
 });

@@ -68,7 +68,7 @@ async function readCounts(pool: Pool): Promise<Record<RunState, number>> {
     `SELECT (SELECT count(*)::int FROM dag_run WHERE state = 'queued') AS queued,
             (SELECT count(*)::int FROM dag_run WHERE state = 'running') AS running,
             count(*) FILTER (WHERE state = 'success')::int AS success, count(*) FILTER (WHERE state = 'failed')::int AS failed
-     FROM dag_run WHERE end_date > clock_timestamp() - interval '24 hours'`,
+     FROM dag_run WHERE end_date > statement_timestamp() - interval '24 hours'`,
   );
   return rows[0]!;
 }
@@ -76,8 +76,9 @@ async function readCounts(pool: Pool): Promise<Record<RunState, number>> {
 async function readHours(pool: Pool): Promise<Dashboard['hours'][number][]> {
   const { rows } = await pool.query<Dashboard['hours'][number]>(
     `WITH hour AS (SELECT generate_series(date_trunc('hour', clock_timestamp()) - interval '23 hours', date_trunc('hour', clock_timestamp()), '1 hour') AS at),
-     ended AS (SELECT date_trunc('hour', coalesce(end_date, start_date)) AS at, state, count(*)::int AS n FROM dag_run
-               WHERE end_date >= date_trunc('hour', clock_timestamp()) - interval '23 hours' OR state = 'running' GROUP BY 1, 2)
+     ended AS (SELECT date_trunc('hour', end_date) AS at, state, count(*)::int AS n FROM dag_run
+               WHERE end_date >= date_trunc('hour', statement_timestamp()) - interval '23 hours' GROUP BY 1, 2
+               UNION ALL SELECT date_trunc('hour', start_date), state, count(*)::int FROM dag_run WHERE state = 'running' GROUP BY 1, 2)
      SELECT hour.at, coalesce(sum(n) FILTER (WHERE state = 'success'), 0)::int AS success,
             coalesce(sum(n) FILTER (WHERE state = 'failed'), 0)::int AS failed,
             coalesce(sum(n) FILTER (WHERE state = 'running'), 0)::int AS open
@@ -100,7 +101,7 @@ async function readFailures(pool: Pool): Promise<RecentFailure[]> {
   const { rows } = await pool.query<RecentFailure>(
     `SELECT r.dag_id AS "dagId", r.run_id AS "runId", r.run_type AS "runType", r.logical_date AS "logicalDate", r.end_date AS "endDate",
             t.task_id AS "taskId", left(t.message, 300) AS error
-     FROM (SELECT * FROM dag_run WHERE state = 'failed' AND end_date > clock_timestamp() - interval '7 days' ORDER BY end_date DESC LIMIT 10) r
+     FROM (SELECT * FROM dag_run WHERE state = 'failed' AND end_date > statement_timestamp() - interval '7 days' ORDER BY end_date DESC LIMIT 10) r
      LEFT JOIN LATERAL (
        SELECT ti.task_id, a.error ->> 'message' AS message FROM task_instance ti
        LEFT JOIN LATERAL (SELECT error FROM attempt WHERE attempt.ti = ti.pk ORDER BY try_number DESC, piece DESC LIMIT 1) a ON true
