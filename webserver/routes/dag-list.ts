@@ -9,6 +9,8 @@ import type { WebContext } from '../ui/context';
 import { queryList, queryNumber, queryText, safeReturnPath } from '../ui/links';
 
 const PAGE_SIZE = 50;
+const QUICK_MS = 400;
+const FEW_DAGS = 300;
 
 export function dagListRoutes(context: WebContext): Router {
   const router = Router();
@@ -34,8 +36,8 @@ export function dagListRoutes(context: WebContext): Router {
         bars,
         dagsFolder: context.config.dagsFolder,
       },
-      // Always quick: a file that was just saved shall be seen.
-      liveMs: LIVE_MS,
+      // Always quick: a file that was just saved shall be seen within a second.
+      liveMs: list.counts.all <= FEW_DAGS ? QUICK_MS : LIVE_MS,
     });
   });
 
