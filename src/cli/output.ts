@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import Table from 'cli-table3';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { ThenceError } from '../core/errors';
 import type { JsonValue } from '../core/json';
+import { coloursFor } from '../telemetry/colours';
 
 export type Format = 'table' | 'json' | 'yaml' | 'plain';
 
@@ -52,7 +52,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-export const colors = picocolors.createColors(process.stdout.isTTY && picocolors.isColorSupported);
+export const colors = coloursFor(process.stdout);
 
 /** A state in its colour on a terminal. */
 export function paintState(state: string): string {

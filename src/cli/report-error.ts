@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import picocolors from 'picocolors';
 import { ThenceError } from '../core/errors';
+import { coloursFor } from '../telemetry/colours';
 
 /** Writes what went wrong to stderr, one sentence for what a person can put right, and gives the exit code. */
 export function reportError(error: unknown): number {
@@ -15,7 +15,7 @@ export function reportError(error: unknown): number {
 }
 
 export function complain(message: string): void {
-  process.stderr.write(`${picocolors.createColors(process.stderr.isTTY).red('error:')} ${message}\n`);
+  process.stderr.write(`${coloursFor(process.stderr).red('error:')} ${message}\n`);
 }
 
 /** Something to know that is not the command's result: on stderr, so that `-o json` stays JSON. */

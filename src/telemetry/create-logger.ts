@@ -1,6 +1,6 @@
-import picocolors from 'picocolors';
 import winston from 'winston';
 import type { Config } from '../config/config';
+import { coloursFor } from './colours';
 import type { Logger } from './logger';
 
 /**
@@ -31,7 +31,7 @@ const json = winston.format.combine(
   winston.format.json(),
 );
 
-const colours = picocolors.createColors(process.stderr.isTTY === true && picocolors.isColorSupported);
+const colours = coloursFor(process.stderr);
 const paint: { readonly [level: string]: (text: string) => string } = {
   error: colours.red,
   warn: colours.yellow,
