@@ -9,9 +9,9 @@ const sayAgainMs = 10_000;
 
 /**
  * Waits until a server that is starting, or that the network does not lead to yet, answers. At once @throws UNAVAILABLE for what waiting
- * does not cure (a wrong password, a database that does not exist), and after `waitMs` (default 60 s) for everything else.
+ * does not cure (a wrong password, a database that does not exist), and after `waitMs` (default 20 s) for everything else.
  */
-export async function waitForDatabase(url: string, logger?: Logger, waitMs = 60_000): Promise<void> {
+export async function waitForDatabase(url: string, logger?: Logger, waitMs = 20_000): Promise<void> {
   const begin = performance.now();
   for (let nextWord = 0; ; await sleep(pauseMs)) {
     const error = await connectOnce(url);

@@ -1,0 +1,10 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { compiledEntry } from '../../src/config/package-root';
+
+test.each(['chain', 'fan-out', 'backfill'])('the benchmark %s works, in smoke size', async (name) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [compiledEntry('bench/run'), name, '--smoke'], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  expect(stdout).toMatch(/raw single-row commits: .*ratio \d/);
+});
