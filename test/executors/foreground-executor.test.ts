@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { runCli } from '../support/run-cli';
 import { ForegroundExecutor } from '../../executors/foreground/foreground-executor';
 import type { LogLine } from '../../src/logs/log-store';
 import { startHarness } from './harness';
@@ -55,8 +59,18 @@ test('a timeout and an uncaught exception end the attempt, and the next one runs
 });
 
 test('the working directory and the environment are put back', async () => {
-  const before = [process.cwd(), process.env.HOME];
-  await run.outcomeOf(run.task('changes_place'));
-  expect([process.cwd(), process.env.HOME]).toEqual(before);
-  expect(process.env.LEFT_BEHIND).toBeUndefined();
+  // In a process of its own: user code sees the real process.env, where Jest gives tests a copy.
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'thence-foreground-'));
+  writeFileSync(
+    path.join(folder, 'leaves.js'),
+    `const { DAG } = require('thence');
+     const dag = new DAG('leaves');
+     const begin = process.cwd();
+     const first = dag.task('changes', () => { process.env.LEFT_BEHIND = 'yes'; process.env.HOME = '/nowhere'; process.chdir('/'); });
+     first.then(dag.task('looks', () => console.log(JSON.stringify([process.env.LEFT_BEHIND ?? null, process.env.HOME, process.cwd() === begin]))));`,
+  );
+  const { stdout, exitCode } = await runCli(['dags', 'test', 'leaves', '--dags-folder', folder], { cwd: folder });
+  rmSync(folder, { recursive: true });
+  expect(stdout).toContain(JSON.stringify([null, process.env.HOME, true]));
+  expect(exitCode).toBe(0);
 });
