@@ -37,6 +37,11 @@ export interface Executor {
   cancel(attemptId: string, why: CancelReason): void;
   /** Waits up to `graceMs` for what runs, kills the rest (their outcome is `lost`), frees everything. */
   stop(graceMs: number): Promise<void>;
+  /**
+   * Kills what executors of dead processes left running on this host. Called before attempts of such a process are handed out again;
+   * `start` does the same for what is there by then. Left out: nothing of it outlives its process.
+   */
+  sweep?(): void;
   /** For metrics and pages. */
   stats(): { readonly running: number; readonly capacity: number; readonly workers: number };
 }

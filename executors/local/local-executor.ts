@@ -30,9 +30,13 @@ export class LocalExecutor implements Executor {
 
   constructor(private readonly options: LocalExecutorOptions) {}
 
+  private get runDir(): string {
+    return path.join(this.options.home, 'run');
+  }
+
   async start(context: ExecutorContext): Promise<void> {
-    const runDir = path.join(this.options.home, 'run');
-    sweepGroups(runDir);
+    const { runDir } = this;
+    this.sweep();
     if (this.options.leaseMs !== undefined) this.beating = startHeartbeat(runDir, this.options.leaseMs);
     this.size = Math.min(context.parallelism, this.options.maxProcesses ?? context.parallelism);
     const host = os.hostname();
@@ -66,6 +70,10 @@ export class LocalExecutor implements Executor {
   async stop(graceMs: number): Promise<void> {
     await this.pool?.stop(graceMs);
     this.beating?.stop();
+  }
+
+  sweep(): void {
+    sweepGroups(this.runDir);
   }
 
   stats() {

@@ -11,7 +11,7 @@ import { answerApiRequest } from '../../src/execution-api/ipc';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
 import { userEnvironment } from '../../src/user-code/user-environment';
-import { killGroup, killMarked, sweepGroups } from '../../src/user-code/process-groups';
+import { forgetHost, killGroup, killMarked, nameHost, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
 import { lingerMs } from '../../src/user-code/task-host-protocol';
 import type { WatchdogSettings } from '../../src/user-code/task-host-watchdog';
@@ -66,6 +66,7 @@ export class TaskProcess {
       env: userEnvironment(),
       execArgv: memoryMb === null ? [] : [`--max-old-space-size=${memoryMb}`],
     });
+    if (this.child.pid !== undefined) nameHost(runDir, this.child.pid);
     this.child.on('message', (message: FromHost) => this.receive(message));
     this.child.on('error', () => {}); // a message that could not be sent: 'exit' follows
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.log?.writeRaw('stdout', text));
@@ -173,6 +174,7 @@ export class TaskProcess {
     });
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, closeWaitMs))]);
     this.kill(); // what is left of the group
+    if (child.pid !== undefined) forgetHost(this.options.runDir, child.pid);
     const { running } = this;
     if (running) {
       killMarked(running.task.attemptId);

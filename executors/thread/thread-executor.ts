@@ -10,7 +10,7 @@ import { compiledEntry } from '../../src/config/package-root';
 import type { RunTask } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import { userEnvironment } from '../../src/user-code/user-environment';
-import { killGroup, sweepGroups } from '../../src/user-code/process-groups';
+import { forgetHost, killGroup, killMarked, nameHost, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
 import { fenceMarker, memoryMarker } from '../../src/user-code/task-host-protocol';
 import type { CancelReason, Executor, ExecutorContext } from '../executor';
@@ -106,6 +106,10 @@ export class ThreadExecutor implements Executor {
     this.beating?.stop();
   }
 
+  sweep(): void {
+    sweepGroups(this.settings.runDir);
+  }
+
   stats() {
     const running = this.inThreads.size + this.inProcesses.size;
     return {
@@ -124,6 +128,7 @@ export class ThreadExecutor implements Executor {
       execArgv: [],
     });
     this.host = host;
+    if (host.pid !== undefined) nameHost(this.settings.runDir, host.pid);
     host.on('message', (batch: readonly FromHost[]) => batch.forEach((message) => this.receive(message)));
     host.on('error', () => {}); // a message that could not be sent: 'close' follows
     // Threads take care of their own output; this is native code's, which belongs to no attempt in particular.
@@ -164,7 +169,9 @@ export class ThreadExecutor implements Executor {
     if (host.pid !== undefined) {
       sweepGroups(this.settings.runDir, (owner) => owner.pid === host.pid);
       killGroup(host.pid);
+      forgetHost(this.settings.runDir, host.pid);
     }
+    killMarked(...this.inThreads.keys());
     const reason = this.describeHostEnd(code, signal);
     if (!this.stopping) this.context.logger.error(`${reason} Attempts lost: ${this.inThreads.size}. ${this.stderrTail.trim()}`);
     for (const attemptId of [...this.inThreads.keys()]) this.say(attemptId, { kind: 'lost', message: reason });

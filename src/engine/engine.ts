@@ -17,6 +17,8 @@ export interface EngineOptions {
   readonly session: () => SessionId;
   /** Free slots by lane at this moment. Exactly that much is claimed at most. */
   readonly capacity: () => ReadonlyMap<string, number>;
+  /** Free slots of all lanes together. Left out: their sum. */
+  readonly limit?: () => number;
   /** Starts claimed attempts; each must be answered by one `finished`. */
   readonly dispatch: (claimed: readonly ClaimedAttempt[]) => void;
   /** Asks a running attempt to stop. Called once per attempt. */
@@ -153,7 +155,7 @@ export class Engine {
   }
 
   private async hop(): Promise<void> {
-    const { ledger, session, dispatch, wakePeers, onHop } = this.options;
+    const { ledger, session, limit, dispatch, wakePeers, onHop } = this.options;
     const { outcomes, runs } = this.nextBatch();
     const started = this.started.splice(0);
     for (const run of runs) this.runs.delete(run);
@@ -162,7 +164,7 @@ export class Engine {
     const begin = performance.now();
     let result: HopResult;
     try {
-      result = await ledger.hop({ session: session(), outcomes, started, runs, capacity: this.freeSlots() }, this.decide);
+      result = await ledger.hop({ session: session(), outcomes, started, runs, capacity: this.freeSlots(), limit: limit?.() }, this.decide);
     } catch (error) {
       // Behind the others, so that one that can never be recorded is not always the first.
       this.outcomes.push(...outcomes);

@@ -86,6 +86,8 @@ export interface HopRequest {
   readonly runs: readonly RunPk[];
   /** Free executor slots by lane; nothing is claimed for a lane that is absent. */
   readonly capacity: ReadonlyMap<string, number>;
+  /** Most claims in all lanes together; lanes are served in the order of `capacity`. Left out: as many as the lanes take. */
+  readonly limit?: number;
 }
 export interface HopResult {
   /** Attempts to hand to the executor: exactly these, nothing else. */

@@ -32,7 +32,8 @@ export async function runProcess(name: string, logger: Logger, start: () => Prom
   } catch (error) {
     if (!(error instanceof ThenceError)) throw error;
     logger.error(error.message);
-    return process.connected ? DO_NOT_RESTART : error.exitCode;
+    // A database that was away for too long comes back some day; what is configured wrongly stays so.
+    return process.connected && error.code !== 'UNAVAILABLE' ? DO_NOT_RESTART : error.exitCode;
   }
   const code = await Promise.race([told, ...(running.ended ? [running.ended] : [])]);
   await running.stop();

@@ -23,6 +23,9 @@ export class Lanes {
   /** From the hand-over to the outcome; true once its code has begun. */
   private readonly live = new Map<AttemptId, { readonly lane: string; begun: boolean }>();
 
+  /** The lane that is served first. */
+  private first = 0;
+
   constructor(private readonly deps: LanesDeps) {}
 
   async start(): Promise<void> {
@@ -48,14 +51,21 @@ export class Lanes {
     );
   }
 
-  /** Free slots of each lane; together never more than this process may run. */
+  /** Attempts that this process may still take, whatever their lane. */
+  free(): number {
+    return Math.max(0, this.deps.config.parallelism - this.live.size);
+  }
+
+  /** Free slots of each lane, none of which has more than `free`. Which lane comes first changes, so that no lane takes all there is for ever. */
   capacity(): ReadonlyMap<string, number> {
-    const left = Math.max(0, this.deps.config.parallelism - this.live.size);
-    return new Map([...this.deps.executors].map(([lane, executor]) => [lane, Math.min(left, executor.capacity())]));
+    const lanes = [...this.deps.executors];
+    const inTurn = [...lanes.slice(this.first), ...lanes.slice(0, this.first)];
+    return new Map(inTurn.map(([lane, executor]) => [lane, Math.min(this.free(), executor.capacity())]));
   }
 
   run(claimed: readonly ClaimedAttempt[]): void {
     const { executors, logs, config } = this.deps;
+    this.first = (this.first + 1) % executors.size;
     for (const [lane, executor] of executors) {
       const attempts = claimed.filter((attempt) => attempt.lane === lane);
       if (attempts.length === 0) continue;
@@ -71,6 +81,10 @@ export class Lanes {
 
   cancelAll(why: CancelReason): void {
     for (const attemptId of this.live.keys()) this.cancel(attemptId, why);
+  }
+
+  sweep(): void {
+    for (const executor of this.deps.executors.values()) executor.sweep?.();
   }
 
   async stop(graceMs: number): Promise<void> {

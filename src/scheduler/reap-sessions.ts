@@ -8,6 +8,8 @@ export interface ReapSessionsDeps {
   readonly session: () => SessionId;
   readonly leaseMs: number;
   readonly logger: Logger;
+  /** Kills what processes that have died on this host left running. */
+  readonly sweep: () => void;
   /** Runs have been woken. */
   readonly onLost: (attempts: number) => void;
 }
@@ -22,8 +24,14 @@ export class ReapSessions implements Service {
   }
 
   async runOnce(): Promise<void> {
-    const { ledger, session, leaseMs, logger, onLost } = this.deps;
-    const { host, bootId, isAlive } = thisHost;
+    const { ledger, session, leaseMs, logger, sweep, onLost } = this.deps;
+    const { host, bootId } = thisHost;
+    // Its tasks may live a moment longer than a process; they go before anybody starts them again.
+    const isAlive = (pid: number) => {
+      if (thisHost.isAlive(pid)) return true;
+      sweep();
+      return false;
+    };
     const marginMs = leaseMs / 5;
     const lost = await ledger.reapSessions({ own: session(), host, bootId, isAlive, marginMs, intervalMs: this.intervalMs, leaseMs });
     if (lost === 0) return;

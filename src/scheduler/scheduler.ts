@@ -90,6 +90,7 @@ export class Scheduler {
       ledger,
       session,
       capacity: () => this.lanes.capacity(),
+      limit: () => this.lanes.free(),
       dispatch: (claimed) => this.dispatch(claimed),
       cancel: (attemptId, why) => this.lanes.cancel(attemptId, why),
       logger: logger.child({ service: 'engine' }),
@@ -110,7 +111,16 @@ export class Scheduler {
     this.creating = run(this.createDueRuns);
     this.backfilling = run(this.runBackfills);
     this.starting = run(new StartQueuedRuns({ ledger, onStarted: (runs) => this.engine.wakeUp(runs) }));
-    this.reaping = run(new ReapSessions({ ledger, session, leaseMs: config.leaseMs, logger, onLost: (lost) => this.afterReaping(lost) }));
+    this.reaping = run(
+      new ReapSessions({
+        ledger,
+        session,
+        leaseMs: config.leaseMs,
+        logger,
+        sweep: () => this.lanes.sweep(),
+        onLost: (lost) => this.afterReaping(lost),
+      }),
+    );
     this.housekeeping = [
       new CronService(EVERY_MINUTE, new ReconcileRuns({ database, ledger, onWoken: () => this.engine.wakeUp() }), logger),
       new CronService(EVERY_HOUR, new DeleteOldRuns({ database, logs, clock, logger, retentionMs: config.retentionMs }), logger),
@@ -120,9 +130,9 @@ export class Scheduler {
   /** Resolves when it works. Rejects when the database cannot be reached or an executor does not start. */
   async start(): Promise<void> {
     await this.keeper.start();
-    // First of all: what a killed predecessor on this host left behind.
-    this.reaping.start();
+    // Kills what a killed predecessor on this host left running; only then are its attempts handed out again.
     await this.lanes.start();
+    this.reaping.start();
     this.engine.start();
     for (const service of [this.creating, this.backfilling, this.starting, ...this.housekeeping]) service.start();
     this.stopListening = this.deps.wakeup.onWake(() => this.wake());

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import os from 'node:os';
 import type { JsonObject } from '../core/json';
 import type { Ledger, SessionId, SessionInfo } from '../ledger/ledger';
@@ -13,7 +13,7 @@ export const thisHost = {
   isAlive(this: void, pid: number): boolean {
     try {
       process.kill(pid, 0);
-      return true;
+      return !isZombie(pid);
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
@@ -86,9 +86,19 @@ export class SessionKeeper {
   }
 }
 
+/** Dead, and not waited for yet by its parent. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false; // not Linux
+  }
+}
+
 function bootId(): string {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    // Containers may share a host's name, and count their processes each from 1.
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
     // Not Linux: the time of the start, in minutes, because the clock is adjusted now and then.
     return `boot-${Math.round((Date.now() / 1000 - os.uptime()) / 60)}`;

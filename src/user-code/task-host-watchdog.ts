@@ -7,7 +7,7 @@ import { statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { Worker, isMainThread, workerData } from 'node:worker_threads';
 import { fenceMarker, memoryMarker } from './task-host-protocol';
-import { killGroup, sweepGroups } from './process-groups';
+import { forgetHost, killGroup, sweepGroups } from './process-groups';
 
 export interface WatchdogSettings {
   readonly runDir: string;
@@ -30,6 +30,7 @@ export function startWatchdog(settings: WatchdogSettings): void {
 /** Kills the groups that this process's attempts started, and its own. */
 export function endProcess(runDir: string): void {
   sweepGroups(runDir, (owner) => owner.pid === process.pid);
+  forgetHost(runDir, process.pid);
   killGroup(process.pid);
 }
 

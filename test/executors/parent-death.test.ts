@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import { packageRoot } from '../../src/config/package-root';
-import { killGroup, startTimeOf, sweepGroups } from '../../src/user-code/process-groups';
+import { isAlive, killGroup, startTimeOf, sweepGroups } from '../../src/user-code/process-groups';
+import { thisHost } from '../../src/service/session-keeper';
 import { eventually } from '../support/eventually';
 import { isRunning } from './harness';
 
@@ -36,6 +37,17 @@ describe.each(['local', 'thread'])('the scheduler of executor %s', (kind) => {
     parent.kill('SIGKILL');
     await isAllDead([host, child]);
     await eventually(() => expect(readdirSync(path.join(home, 'run')).filter((name) => name.endsWith('.pid'))).toEqual([]));
+  });
+
+  test('after a kill -9 a second scheduler of this home can end its task processes at once, watchdog or not', async () => {
+    const { parent, host, child } = await startParent(kind);
+    process.kill(host, 'SIGSTOP'); // no watchdog
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+    expect(isRunning(host)).toBe(true);
+    sweepGroups(path.join(home, 'run'));
+    await isAllDead([host, child]);
+    expect(readdirSync(path.join(home, 'run')).filter((name) => name.endsWith('.pid'))).toEqual([]);
   });
 
   test('frozen, it loses its attempts before its lease ends', async () => {
@@ -75,6 +87,26 @@ describe('the sweep at the start', () => {
     expect(sweepGroups(runDir())).toBe(0);
     expect(isRunning(group.pid)).toBe(true);
     killGroup(group.pid);
+  });
+
+  test('kills a host of task code and the groups of its attempts, which name the host as their owner', async () => {
+    const host = startGroup();
+    const group = startGroup();
+    write(host, [group]);
+    writeFileSync(path.join(runDir(), 'z.pid'), JSON.stringify({ owner: dead, groups: [host] }));
+    expect(sweepGroups(runDir())).toBe(2);
+    await eventually(() => expect([isRunning(host.pid), isRunning(group.pid)]).toEqual([false, false]));
+    expect(readdirSync(runDir())).toEqual([]);
+  });
+
+  test('takes a process that has ended, and that nobody has waited for, for dead', async () => {
+    // The shell becomes a program that waits for nobody.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 600']);
+    const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(text.toString().trim());
+    await eventually(() => expect(isRunning(pid)).toBe(false));
+    expect([isAlive({ pid, start: startTimeOf(pid) }), thisHost.isAlive(pid)]).toEqual([false, false]);
+    parent.kill();
   });
 
   test('a file that is cut, and a folder that is not there, stop nothing', () => {

@@ -357,6 +357,24 @@ export function describeLedger(name: string, make: () => Promise<LedgerHarness>)
       expect(ids(await hand.hop({ capacity: new Map([['thread', 5]]) }))).toEqual(['other']);
     });
 
+    it('claims no more in all lanes together than the limit, and serves the lanes in their order', async () => {
+      const lane = (executor: string, count: number) => Array.from({ length: count }, (_, at) => ({ id: `${executor}${at}`, executor }));
+      await h.addDag({ dagId: 'd', tasks: [...lane('thread', 3), ...lane('other', 3)] });
+      const capacity = new Map([
+        ['other', 2],
+        ['thread', 4],
+      ]);
+      const fresh = await hand.start('d', {}, { capacity, limit: 4 });
+      expect(ids(fresh)).toEqual(['other0', 'other1', 'thread0', 'thread1']);
+      expect(fresh.starving).toBe(true);
+      // Those that waited, now.
+      const rest = await hand.hop({ capacity, limit: 1 });
+      expect(ids(rest)).toEqual(['other2']);
+      expect(rest.starving).toBe(true);
+      expect(ids(await hand.hop({ capacity, limit: 0 }))).toEqual([]);
+      expect(ids(await hand.hop({ capacity, limit: 9 }))).toEqual(['thread2']);
+    });
+
     it('ranks live runs before a backfill, then by priority, then the older run', async () => {
       await h.addDag({ dagId: 'd', tasks: ['a', { id: 'b', priorityWeight: 5 }] });
       const none = { capacity: new Map<string, number>() };

@@ -1,5 +1,7 @@
+import type { ExecutorContext } from '../../executors/executor';
 import { createCommands } from '../../src/commands/create-commands';
 import { openDatabase } from '../../src/db/database';
+import type { RunTask } from '../../src/core/workload';
 import type { TimetableSpec } from '../../src/dag-spec/spec';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { PgWakeup } from '../../src/ledger/postgres/notifier';
@@ -253,6 +255,36 @@ describe('the scheduler', () => {
     expect(executor.cancelled).toEqual([executor.ran[0]!.attemptId]);
     expect(executor.ran.map((task) => task.tryNumber)).toEqual([1, 2]);
     expect((await db.pool.query(`SELECT FROM session WHERE state = 'alive'`)).rowCount).toBe(1);
+  });
+
+  it('has its executors end what a scheduler that died on this host left running, before its tries start again', async () => {
+    await insertDag(db.pool, { dagId: 'etl', tasks: ['a'] });
+    const frozen = new InstantExecutor(1, () => null);
+    frozen.cancel = () => undefined;
+    await startScheduler(frozen);
+    const { triggerRun } = await commands();
+    await triggerRun({ dagId: 'etl' }, actor);
+    await eventually(() => frozen.ran.length === 1);
+
+    const events: string[] = [];
+    const executor = new (class extends InstantExecutor {
+      override async start(context: ExecutorContext): Promise<void> {
+        await super.start(context);
+        const { rowCount } = await db.pool.query(`SELECT FROM attempt WHERE state = 'ended'`);
+        events.push(`start, ${rowCount} ended`);
+      }
+      sweep(): void {
+        events.push('sweep');
+      }
+      override run(tasks: readonly RunTask[]): void {
+        events.push('run');
+        super.run(tasks);
+      }
+    })();
+    await db.pool.query('UPDATE session SET pid = 2 ^ 22 - 1');
+    await startScheduler(executor);
+    await eventually(async () => expect(await states()).toEqual([{ state: 'success', n: 1 }]));
+    expect(events).toEqual(['start, 0 ended', 'sweep', 'run']);
   });
 
   it('counts what it does, under Airflow’s names', async () => {

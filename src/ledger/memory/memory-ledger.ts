@@ -211,7 +211,10 @@ export class MemoryLedger implements port.Ledger {
     return { pk: run.pk, dagId, dag, state: run.state, isPaused, runType, tasks: run.tasks, changed: run.woken ? null : run.changed };
   }
 
-  private claim({ session, capacity }: port.HopRequest, now: number): { claimed: port.ClaimedAttempt[]; starving: boolean } {
+  private claim(
+    { session, capacity, limit = Infinity }: port.HopRequest,
+    now: number,
+  ): { claimed: port.ClaimedAttempt[]; starving: boolean } {
     const owner = this.sessions.get(session);
     if (!owner || owner.state !== 'alive' || owner.leaseUntil <= now) return { claimed: [], starving: false };
     const waiting = [...this.runs.values()].flatMap((run) => [...run.tasks.values()]).filter((task) => task.admissible);
@@ -222,9 +225,10 @@ export class MemoryLedger implements port.Ledger {
     const pools = new Map([...this.pools].map(([name, slots]) => [name, { slots, used: used.get(name) ?? 0 }]));
     const { admitted } = admit(waiting, pools, capacity);
     const tasks = new Map(waiting.map((task) => [task.pk, task]));
-    const claimed = admitted.map(({ pk }) => this.claimTask(tasks.get(pk)!, session, now));
+    const claimed = admitted.slice(0, Math.max(0, limit)).map(({ pk }) => this.claimTask(tasks.get(pk)!, session, now));
     const starving =
-      claimed.length > 0 && [...capacity].some(([lane, slots]) => claimed.filter((claim) => claim.lane === lane).length >= slots);
+      claimed.length > 0 &&
+      (claimed.length === limit || [...capacity].some(([lane, slots]) => claimed.filter((claim) => claim.lane === lane).length >= slots));
     return { claimed, starving };
   }
 

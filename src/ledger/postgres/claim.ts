@@ -55,7 +55,10 @@ export interface ClaimRow {
 const RUN_COLUMNS = `r.version, r.dag_id, r.run_id, r.run_type, r.logical_date, r.interval_start, r.interval_end, r.run_after, r.start_date AS run_start, r.conf`;
 const TASK_COLUMNS = `t.state, t.attempt, t.pk, t.run, t.task_id, t.map_index, t.lane, t.try_number, t.piece, t.retries_used, t.lost_in_a_row`;
 
-/** $1 session, $2 lane, $3 free slots of the lane's executor, $4 fresh tasks and $5 the states that they are expected in. */
+/**
+ * $1 session, $2 lane, $3 free slots of the lane's executor, $4 fresh tasks and $5 the states that they are expected in, $6 the most that
+ * this transaction may claim in all lanes, or null.
+ */
 export const claimTasks = prepared<ClaimRow>(
   'claim_tasks',
   `WITH fresh AS (
@@ -81,7 +84,9 @@ export const claimTasks = prepared<ClaimRow>(
      SELECT pk FROM (
        SELECT c.*, sum(c.pool_slots) OVER (PARTITION BY c.pool ORDER BY c.rank_class, c.priority DESC, c.run_after, c.pk) AS upto FROM candidate c) z
      WHERE upto <= free -- the first that does not fit keeps its place: nobody behind it in the pool goes ahead
-     ORDER BY rank_class, priority DESC, run_after, pk LIMIT $3::int),
+     ORDER BY rank_class, priority DESC, run_after, pk
+     LIMIT CASE WHEN $6::int IS NULL THEN $3::int ELSE greatest(0, least($3::int, $6::int - (
+       SELECT count(*)::int FROM attempt WHERE session = $1::uuid AND state <> 'ended' AND xmin = pg_current_xact_id()::xid))) END),
    started AS (
      UPDATE task_instance t SET state = 'running', reason = NULL, admissible = false, due_at = NULL, attempt = gen_random_uuid(),
        scheduled_at = CASE WHEN t.admissible THEN t.scheduled_at ELSE clock_timestamp() END,

@@ -52,6 +52,7 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
     return secondFlush(context, client, {
       session: request.session,
       capacity: freeSlots(request, found),
+      limit: request.limit === undefined ? null : request.limit - found.length,
       endings,
       recorded,
       states,
@@ -68,7 +69,10 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
     ...rest,
     claimed,
     refused: request.outcomes.map(({ attemptId }) => attemptId).filter((id) => !accepted.has(id)),
-    starving: keptBack || [...request.capacity].some(([lane, slots]) => slots > 0 && claimedIn(lane) >= slots),
+    starving:
+      keptBack ||
+      (claims.length > 0 && claims.length === request.limit) ||
+      [...request.capacity].some(([lane, slots]) => slots > 0 && claimedIn(lane) >= slots),
   };
 }
 
@@ -117,6 +121,7 @@ async function firstFlush(client: PoolClient, request: HopRequest, endings: read
 interface SecondFlush {
   readonly session: SessionId;
   readonly capacity: readonly (readonly [lane: string, slots: number])[];
+  readonly limit: number | null;
   readonly endings: readonly Ending[];
   readonly recorded: Recorded;
   readonly states: ReadonlyMap<RunPk, RunNow>;
@@ -124,7 +129,7 @@ interface SecondFlush {
 }
 
 async function secondFlush(context: LedgerContext, client: PoolClient, hop: SecondFlush) {
-  const { session, capacity, recorded, states, decisions } = hop;
+  const { session, capacity, limit, recorded, states, decisions } = hop;
   const transitions = decisions.flatMap(({ run, transitions }) => placeTransitions(context, run, transitions, states));
   // These go straight into the claim of their lane.
   const lanes = new Set(capacity.map(([lane]) => lane));
@@ -144,7 +149,7 @@ async function secondFlush(context: LedgerContext, client: PoolClient, hop: Seco
     values: storeReturnValues(client, hop.endings.filter(({ attempt }) => accepted.has(attempt.attemptId))), // prettier-ignore
     deleted: deleteXComs(client, transitions.filter((transition) => beginsAgain(transition, states))), // prettier-ignore
     pools: capacity.length > 0 ? lockPools(client, [...lanes], [...new Set(fresh.map(({ pool }) => pool))]) : null, // prettier-ignore
-    claims: Promise.all(capacity.map(([lane, slots]) => claimLane(client, session, lane, slots, fresh))),
+    claims: Promise.all(capacity.map(([lane, slots]) => claimLane(client, session, lane, slots, fresh, limit))),
     commit: commit(client),
   }));
 
@@ -163,7 +168,14 @@ async function secondFlush(context: LedgerContext, client: PoolClient, hop: Seco
   };
 }
 
-function claimLane(client: PoolClient, session: SessionId, lane: string, slots: number, fresh: readonly PlacedTransition[]) {
+function claimLane(
+  client: PoolClient,
+  session: SessionId,
+  lane: string,
+  slots: number,
+  fresh: readonly PlacedTransition[],
+  limit: number | null,
+) {
   const mine = fresh.filter((transition) => transition.lane === lane);
   return claimTasks(
     client,
@@ -172,6 +184,7 @@ function claimLane(client: PoolClient, session: SessionId, lane: string, slots: 
     slots,
     mine.map(({ pk }) => pk),
     mine.map(({ expected }) => expected),
+    limit,
   );
 }
 
