@@ -7,9 +7,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { ThenceError } from '../src/core/errors';
 import { BaseOperator } from '../src/dag/base-operator';
 import type { TaskContext } from '../src/dag/context';
+import { madeAt } from '../src/dag/location';
+import { show } from '../src/dag/option-checks';
 import { SkipError } from '../src/dag/task-errors';
+import type { OperatorOptions } from '../src/dag/types';
 
 export interface BashOptions {
   /** A template; or the name of a '.sh' or '.bash' file beside the DAG file. */
@@ -30,6 +34,16 @@ export class BashOperator<Mapped extends string = never> extends BaseOperator<st
   static override readonly templateFields: readonly string[] = ['command', 'env', 'cwd'];
   static override readonly templateExt: readonly string[] = ['.sh', '.bash'];
   static override readonly optionNames: readonly string[] | undefined = ['command', 'env', 'cwd'];
+
+  constructor(id: string, options: OperatorOptions<BashOptions, Mapped>) {
+    super(id, options);
+    const command: unknown = this.options.command;
+    if (typeof command === 'string' && command.trim() !== '') return;
+    throw new ThenceError(
+      'DAG_FILE',
+      `\`command\` of task "${this.id}"${madeAt(this)} is ${show(command)}; allowed is a string: a command, or the name of a .sh or .bash file`,
+    );
+  }
 
   async execute(context: TaskContext): Promise<string> {
     const { command, env, cwd } = this.options;

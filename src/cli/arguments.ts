@@ -17,6 +17,12 @@ export function parseDate(given: string, timezone: string, what: string): Instan
   return date.toMillis();
 }
 
+/** The first and the last instant of a day that was given without a time; null for anything else. */
+export function parseDay(given: string, timezone: string): { readonly from: Instant; readonly to: Instant } | null {
+  const day = /^\d{4}-?\d{2}-?\d{2}$/.test(given) ? DateTime.fromISO(given, { zone: timezone }) : null;
+  return day?.isValid === true ? { from: day.startOf('day').toMillis(), to: day.endOf('day').toMillis() } : null;
+}
+
 export function isDate(given: string): boolean {
   return DateTime.fromISO(given).isValid || DateTime.fromSQL(given).isValid;
 }

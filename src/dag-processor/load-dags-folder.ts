@@ -32,6 +32,8 @@ export interface LoadedDagsFolder {
 export interface LoadDagsFolderOptions {
   /** Look for this DAG only: files that name it go first, and the rest is left alone once it is found. */
   readonly dagId?: string;
+  /** Say what this file makes only; relative to the folder. The others are loaded where they have a say in it. */
+  readonly filePath?: string;
 }
 
 const AT_ONCE = 4;
@@ -42,12 +44,13 @@ const AT_ONCE = 4;
  */
 export async function loadDagsFolder(
   config: Pick<Config, 'dagsFolder' | 'dagFileTimeoutMs' | 'dagFileMemoryMb'>,
-  { dagId }: LoadDagsFolderOptions = {},
+  { dagId, filePath }: LoadDagsFolderOptions = {},
 ): Promise<LoadedDagsFolder> {
   const found = await findFiles(config.dagsFolder);
   const root = await realpath(config.dagsFolder);
   const hosts = new LoadHosts(config);
   try {
+    if (filePath !== undefined) return await loadOne(root, found, filePath, hosts);
     const first = dagId === undefined ? [] : await filesThatName(root, found, dagId);
     const early = judgeFiles(root, found, await loadAll(root, first, hosts));
     if (dagId !== undefined && early.specs.some((spec) => spec.dagId === dagId)) return early;
@@ -55,6 +58,16 @@ export async function loadDagsFolder(
   } finally {
     hosts.stop();
   }
+}
+
+/** Without a DAG of its own it may be a helper, which only those that import it can say. */
+async function loadOne(root: string, found: readonly string[], filePath: string, hosts: LoadHosts): Promise<LoadedDagsFolder> {
+  const loaded = await loadAll(root, [filePath], hosts);
+  const alone = judgeFiles(root, found, loaded);
+  if (alone.errors.length === 0 || loaded[0]!.error !== null) return alone;
+  const { files, errors } = judgeFiles(root, found, await loadAll(root, found, hosts));
+  const isThis = (each: { readonly filePath: string }) => each.filePath === filePath;
+  return { root, files: files.filter(isThis), specs: files.filter(isThis).flatMap((file) => file.specs), errors: errors.filter(isThis) };
 }
 
 async function filesThatName(root: string, files: readonly string[], dagId: string): Promise<string[]> {

@@ -3,11 +3,14 @@ import { ThenceError } from '../core/errors';
 import { BRAND, isBranded, type Brand } from './brand';
 import type { Graph } from './graph';
 import { captureSite, madeAt, siteText, type Site } from './location';
+import { checkOptions, given, text, type Check } from './option-checks';
 
 export interface EdgeOptions {
   /** Shown on the edge in the graph. */
   label?: string;
 }
+
+const EDGE_CHECKS: { readonly [Option in keyof Required<EdgeOptions>]: Check } = { label: text };
 
 /** A task, a group, `task.output`, or a list of them. None of these is a function: see `then`. */
 export type Wireable = DagNode | OutputLike;
@@ -40,6 +43,7 @@ export abstract class DagNode {
     // First of all, before `this` is touched: it may be a stranger (a bundler's copy of `module.exports = task`).
     if (typeof next === 'function') throw notAPromise(this);
     const to = asNode(next, `"${this.id}".then()`);
+    checkEdgeOptions(options, this, to);
     for (const above of this.ends()) for (const below of to.ends()) above.dag.addEdge(above, below, options);
     return to as never;
   }
@@ -136,6 +140,16 @@ function asNode(value: Wireable | readonly Wireable[], where: string): DagNode {
   if (isBranded(value, 'output')) return (value as unknown as { task: DagNode }).task;
   const given = value === null ? 'null' : isBranded(value, 'dag') ? 'a DAG' : typeof value === 'object' ? 'an object' : typeof value;
   throw new ThenceError('DAG_FILE', `${where} takes a task, a group, or a list of them; it was given ${given}`);
+}
+
+function checkEdgeOptions(options: unknown, from: DagNode, to: DagNode): void {
+  const owner = (): string => `the edge from "${from.id}" to "${to.id}"`;
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || BRAND in options)
+    throw new ThenceError(
+      'DAG_FILE',
+      `the second argument of ${owner()} is its options, such as { label: 'ok' }; several tasks are one list: .then([b, c])`,
+    );
+  checkOptions(given(options), owner, EDGE_CHECKS, Object.keys(EDGE_CHECKS));
 }
 
 function notAPromise(node: DagNode): Error {

@@ -6,6 +6,7 @@ import { didYouMean } from '../core/did-you-mean';
 import { ThenceError } from '../core/errors';
 import type { BundleCode } from '../core/workload';
 import { findFiles } from '../dag-processor/find-files';
+import type { ImportError } from '../dag-processor/import-error';
 import { loadFile } from '../dag-processor/load-file';
 import type { LoadedFile } from '../dag-processor/load-file';
 import { LoadHosts } from '../dag-processor/load-host';
@@ -48,7 +49,7 @@ export async function dagFilesOf(given: string | null, config: Pick<Config, 'dag
 }
 
 /** Loads one after the other, in hosts that may die of a file; `onLoaded` may end it by returning false. */
-export async function loadDagFiles(
+async function loadDagFiles(
   { dagsFolder, filePaths }: DagFiles,
   config: Config,
   onLoaded: (file: LoadedFile) => boolean | void,
@@ -86,7 +87,7 @@ export async function findDagInFiles(dagId: string, given: string | null, config
   if (found !== null) return found;
 
   const suspect = broken.find(({ filePath }) => mentioned.has(filePath)) ?? (files.filePaths.length === 1 ? broken[0] : undefined);
-  if (suspect) throw new ThenceError('DAG_FILE', describeImportError(suspect));
+  if (suspect) throw new ThenceError('DAG_FILE', describeImportError(suspect.error!));
   const where = given === null ? `the DAGs folder ${files.dagsFolder}` : given;
   const failed =
     broken.length === 0 ? '' : ` (${broken.length} file${broken.length === 1 ? '' : 's'} could not be loaded: "thence dags check")`;
@@ -95,8 +96,7 @@ export async function findDagInFiles(dagId: string, given: string | null, config
 }
 
 /** `file:line:column: message`, and the lines around it. */
-export function describeImportError({ filePath, error }: LoadedFile): string {
-  if (error === null) return filePath;
-  const place = [error.file ?? filePath, error.line, error.column].filter((part) => part !== null).join(':');
+export function describeImportError(error: ImportError): string {
+  const place = [error.file ?? error.filePath, error.line, error.column].filter((part) => part !== null).join(':');
   return `${place}: ${error.message}${error.frame === null ? '' : `\n\n${error.frame}`}`;
 }

@@ -69,7 +69,31 @@ test('one file may be checked alone, and one that is not there is a clear error'
 test('two files that make the same DAG', async () => {
   write('one.ts', good);
   write('two.ts', good);
-  expect((await check('--no-types')).stdout).toContain('dags/two.ts: DAG "good" is made by dags/one.ts too');
+  const { exitCode, stdout } = await check('--no-types');
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain('dags/two.ts: DAG id "good" of two.ts is taken: one.ts made it first');
+  expect(stdout).toContain('2 files, 1 DAG, 1 error');
+});
+
+test('a file that means to make a DAG and makes none is an error, a helper that others import is not', async () => {
+  write('helper.ts', ["import { DAG } from 'thence';", 'export const make = (id: string) => new DAG(id);']);
+  expect((await check('--no-types')).stdout).toContain("dags/helper.ts: helper.ts imports DAG from 'thence' and made no DAG");
+  expect((await check('--no-types', 'dags/helper.ts')).exitCode).toBe(1);
+  write('uses.ts', ["import { make } from './helper';", "make('one').task('a', () => 1);"]);
+  expect(await check('--no-types')).toMatchObject({ exitCode: 0, stdout: '2 files, 1 DAG, no errors\n' });
+  expect(await check('--no-types', 'dags/helper.ts')).toMatchObject({ exitCode: 0, stdout: '1 file, 0 DAGs, no errors\n' });
+});
+
+test('dags list --local lists what the files make, without a database', async () => {
+  write('good.ts', ["import { DAG } from 'thence';", "new DAG('good', { schedule: '@daily', startDate: '2026-01-01', tags: ['x'] });"]);
+  write('broken.ts', ['import { DAG } from', 'new DAG(']);
+  const { exitCode, stdout, stderr } = await runCli(['dags', 'list', '--local', '-o', 'json'], { cwd });
+  expect({ exitCode, rows: JSON.parse(stdout) as unknown, stderr }).toEqual({
+    exitCode: 0,
+    rows: [{ dag_id: 'good', fileloc: 'good.ts', owners: null, schedule: '0 0 * * *', tags: 'x' }],
+    stderr: '1 file could not be loaded: "thence dags check" shows why\n',
+  });
+  expect(readdirSync(cwd)).toEqual(['dags']);
 });
 
 test('no DAGs folder is a clear error', async () => {

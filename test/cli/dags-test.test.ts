@@ -69,6 +69,18 @@ describe('dags test', () => {
     expect(existsSync(path.join(cwd, '.thence'))).toBe(false);
   });
 
+  test('a day alone means the run that the schedule has for that day in the timezone of the DAG, else midnight', async () => {
+    write('morning.ts', [
+      "import { DAG } from 'thence';",
+      "const morning = new DAG('morning', { schedule: '0 6 * * 1-5', startDate: '2026-01-01', timezone: 'Europe/Zurich' });",
+      "morning.task('dates', ({ ts, dataIntervalEnd }) => { console.log('for', ts, dataIntervalEnd.toISO()); });",
+    ]);
+    const onThursday = await thence('dags', 'test', 'morning', '2026-01-08', '-f', 'dags/morning.ts');
+    expect(onThursday.stdout).toContain('for 2026-01-08T05:00:00+00:00 2026-01-09T05:00:00.000Z');
+    const onSunday = await thence('dags', 'test', 'morning', '2026-01-11', '-f', 'dags/morning.ts');
+    expect(onSunday.stdout).toContain('for 2026-01-10T23:00:00+00:00');
+  });
+
   test('conf overrides params, and what does not fit them is refused', async () => {
     expect((await thence('dags', 'test', 'sales', '--conf', '{"region": "us"}')).stdout).toMatch(/^orders +\| region us$/m);
     const { exitCode, stderr, stdout } = await thence('dags', 'test', 'sales', '-c', '{"region": "mars"}');

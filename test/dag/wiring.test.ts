@@ -49,6 +49,26 @@ describe('wiring', () => {
     expect(serializeDag(dag).spec.edges).toEqual([{ from: 'a', to: 'b', label: 'ok' }]);
   });
 
+  test('a misspelled option of an edge, a label that is no string, and a task in the place of options are refused', () => {
+    const [, a, b, c] = tasks('abc');
+    expect(() => a.then(b, { lable: 'ok' } as never)).toThrow(/unknown option `lable` of the edge from "a" to "b"; did you mean "label"\?/);
+    expect(() => a.then(b, { label: 5 } as never)).toThrow(/`label` of the edge from "a" to "b" is 5; allowed is a string/);
+    expect(() => a.then(b, c as never)).toThrow(/the second argument .* is its options.*one list: \.then\(\[b, c\]\)/);
+  });
+
+  test('ids that no address can hold are refused', () => {
+    for (const id of ['.', '..', '__proto__']) expect(() => new DAG(id)).toThrow(/is not valid: allowed are .*, except \. \.\. __proto__/);
+    const dag = new DAG('d');
+    expect(() => new EmptyOperator('..', { dag })).toThrow(/task id "\.\."/);
+    expect(() => new TaskGroup('.', { dag })).toThrow(/group id "\."/);
+    expect(() => new DAG('a.b..c')).not.toThrow();
+  });
+
+  test('a BashOperator without a command is refused', () => {
+    const dag = new DAG('d');
+    expect(() => new BashOperator('a', { dag } as never)).toThrow(/`command` of task "a".* is undefined; allowed is a string/);
+  });
+
   test('task.output stands for its task', () => {
     const dag = new DAG('d');
     const a = dag.task('a', () => 1);

@@ -1,5 +1,7 @@
 import path from 'node:path';
-import { dagFilesOf, describeImportError, loadDagFiles } from '../../testing/find-dag-file';
+import type { ImportError } from '../../dag-processor/import-error';
+import { loadDagsFolder } from '../../dag-processor/load-dags-folder';
+import { dagFilesOf, describeImportError } from '../../testing/find-dag-file';
 import { print } from '../output';
 import { endWith } from '../program';
 import { readConfig } from '../read-config';
@@ -7,7 +9,7 @@ import { note } from '../report-error';
 import { checkTypes, frameOf } from '../type-check';
 import type { TypeProblem } from '../type-check';
 
-/** `thence dags check`: types, then loading. Prints each problem as `file:line:column`, with the lines around it. */
+/** `thence dags check`: types, then loading, as the DAG processor does it. Prints each problem as `file:line:column`, with the lines around it. */
 export async function checkDags(given: string | undefined, { types }: { types: boolean }): Promise<void> {
   const config = readConfig();
   const files = await dagFilesOf(given ?? null, config);
@@ -24,28 +26,22 @@ export async function checkDags(given: string | undefined, { types }: { types: b
     for (const problem of problems) report(placed(problem), frameOf(problem));
   }
 
-  const dagIds = new Map<string, string>();
-  await loadDagFiles(files, config, (loaded) => {
-    const file = here(loaded.filePath, files.dagsFolder);
-    if (loaded.error !== null) {
-      const place = loaded.error.file === null ? null : here(loaded.error.file, files.dagsFolder);
-      report(describeImportError({ ...loaded, filePath: file, error: { ...loaded.error, file: place } }), null);
-    }
-    for (const { spec, warnings } of loaded.dags ?? []) {
-      const other = dagIds.get(spec.dagId);
-      if (other !== undefined) report(`${file}: DAG "${spec.dagId}" is made by ${other} too; a DAG id belongs to one file`, null);
-      dagIds.set(spec.dagId, file);
-      for (const warning of warnings) note(`warning: ${warning}`);
-    }
-  });
+  const one = files.filePaths.length === 1 ? files.filePaths[0] : undefined;
+  const loaded = await loadDagsFolder({ ...config, dagsFolder: files.dagsFolder }, { filePath: one });
+  for (const error of loaded.errors) report(describeImportError(located(error, files.dagsFolder)), null);
+  for (const warning of loaded.files.flatMap(({ warnings }) => warnings)) note(`warning: ${warning}`);
 
-  const counted = `${plural(files.filePaths.length, 'file')}, ${plural(dagIds.size, 'DAG')}`;
+  const counted = `${plural(files.filePaths.length, 'file')}, ${plural(loaded.specs.length, 'DAG')}`;
   print(errors === 0 ? `${counted}, no errors` : `${counted}, ${plural(errors, 'error')}`);
   if (errors > 0) endWith(1);
 }
 
 function placed({ file, line, column, message }: TypeProblem): string {
   return file === null ? message : `${path.relative('', file)}:${line}:${column}: ${message}`;
+}
+
+function located(error: ImportError, dagsFolder: string): ImportError {
+  return { ...error, filePath: here(error.filePath, dagsFolder), file: error.file === null ? null : here(error.file, dagsFolder) };
 }
 
 /** Relative to the working directory, as people and their terminals open it. */

@@ -1,12 +1,15 @@
 import type { JsonObject } from '../../core/json';
 import type { TaskState } from '../../core/states';
+import type { Instant } from '../../core/time';
+import type { DagSpec } from '../../dag-spec/spec';
 import type { LogLine } from '../../logs/log-store';
 import { findDagInFiles } from '../../testing/find-dag-file';
 import type { FoundDag } from '../../testing/find-dag-file';
 import { runDagInMemory } from '../../testing/run-dag-in-memory';
 import type { InMemoryRun, InMemoryTask } from '../../testing/run-dag-in-memory';
 import { onlyTask } from '../../testing/single-task';
-import { parseConf, parseDate, showDuration, showInstant } from '../arguments';
+import { timetableOfDag } from '../../timetables/next-run';
+import { parseConf, parseDate, parseDay, showDuration, showInstant } from '../arguments';
 import { colors, paintState, print, printRows } from '../output';
 import { endWith } from '../program';
 import { readConfig } from '../read-config';
@@ -66,7 +69,7 @@ async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, con
   const show = printer(found.spec.tasks.map((task) => task.id));
   try {
     const run = await runDagInMemory(found, readConfig({ dagsFolder }), {
-      logicalDate: date === undefined ? undefined : parseDate(date, found.spec.timezone, 'logical date'),
+      logicalDate: date === undefined ? undefined : logicalDateOf(date, found.spec),
       conf,
       skipRetryDelays,
       onLine: show.line,
@@ -78,6 +81,13 @@ async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, con
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onInterrupt);
   }
+}
+
+/** A day without a time means the run that the schedule has for that day, the first of several; without one its first instant. */
+function logicalDateOf(date: string, spec: DagSpec): Instant {
+  const day = parseDay(date, spec.timezone);
+  if (day !== null) for (const run of timetableOfDag(spec).runsBetween(day.from, day.to)) return run.logicalDate;
+  return parseDate(date, spec.timezone, 'logical date');
 }
 
 function printer(taskIds: readonly string[]) {

@@ -35,9 +35,15 @@ function readCommands(command: Command): void {
     .description('List the DAGs.')
     .option('--columns <names>', `which columns, with commas between them: ${listColumns.join(', ')}`)
     .option('--tags <names>', 'only DAGs with one of these tags')
-    .addHelpText('after', '\nExamples:\n  $ thence dags list\n  $ thence dags list -o json --columns dag_id,is_paused')
-    .action(async ({ output, columns, tags }: { output: Format; columns?: string; tags?: string }) => {
-      const found = await withDatabase(readConfig(), (db) => listDags(db, { tags: tags?.split(',').map((tag) => tag.trim()) }));
+    .option('-l, --local', 'those of the files in the DAGs folder as they are now, without a database')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ thence dags list\n  $ thence dags list -o json --columns dag_id,is_paused\n  $ thence dags list --local',
+    )
+    .action(async ({ output, columns, tags, local }: { output: Format; columns?: string; tags?: string; local?: boolean }) => {
+      const filter = { tags: tags?.split(',').map((tag) => tag.trim()) };
+      if (local === true) return (load('./dags-list-local') as typeof import('./dags-list-local')).listLocalDags(output, columns, filter);
+      const found = await withDatabase(readConfig(), (db) => listDags(db, filter));
       const rows = found.map((dag) => ({
         dag_id: dag.dag_id,
         fileloc: dag.file_path,
@@ -265,7 +271,7 @@ function fileCommands(command: Command): void {
   command
     .command('test')
     .argument('<dag_id>')
-    .argument('[logical_date]', 'ISO 8601; without an offset it is in the timezone of the DAG. Default: now')
+    .argument('[logical_date]', 'ISO 8601; without an offset in the timezone of the DAG; a day alone is its scheduled run. Default: now')
     .description('Run a DAG once, here and now: no scheduler, web server, database or set-up is needed, and nothing is stored.')
     .option('-c, --conf <json>', 'a JSON object; overrides the params of the DAG')
     .option('-f, --dagfile-path <file>', 'the DAG file, instead of looking through the DAGs folder')

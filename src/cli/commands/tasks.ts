@@ -44,7 +44,7 @@ export function tasks(command: Command): void {
     .command('test')
     .argument('<dag_id>')
     .argument('<task_id>')
-    .argument('[logical_date]', 'ISO 8601; without an offset it is in the timezone of the DAG. Default: now')
+    .argument('[logical_date]', 'ISO 8601; without an offset in the timezone of the DAG; a day alone is its scheduled run. Default: now')
     .description('Run one task once, here and now, without what stands before it; nothing is stored.')
     .option('-t, --task-params <json>', 'a JSON object; overrides the params of the DAG')
     .option('-f, --dagfile-path <file>', 'the DAG file, instead of looking through the DAGs folder')

@@ -43,15 +43,17 @@ export async function listRuns({ pool }: Database, { dagId, state, noBackfill, f
   return rows;
 }
 
-/** By run id, or by logical date. @throws ThenceError (NOT_FOUND) */
+/** By run id, or the first with a logical date in a range, scheduled ones before others. @throws ThenceError (NOT_FOUND) */
 export async function findRun(
   { pool }: Database,
   dagId: string,
-  by: { readonly runId: string; readonly logicalDate: Instant | null },
+  by: { readonly runId: string; readonly logicalDate: { readonly from: Instant; readonly to: Instant } | null },
 ): Promise<ListedRun> {
   const { rows } = await pool.query<ListedRun>(
-    `SELECT ${columns} FROM dag_run WHERE dag_id = $1 AND (run_id = $2 OR logical_date = $3::timestamptz) ORDER BY run_id = $2 DESC LIMIT 1`,
-    [dagId, by.runId, toDate(by.logicalDate)],
+    `SELECT ${columns} FROM dag_run
+      WHERE dag_id = $1 AND (run_id = $2 OR logical_date BETWEEN $3::timestamptz AND $4::timestamptz)
+      ORDER BY run_id = $2 DESC, run_type = 'scheduled' DESC, logical_date LIMIT 1`,
+    [dagId, by.runId, toDate(by.logicalDate?.from), toDate(by.logicalDate?.to)],
   );
   if (!rows[0])
     throw new ThenceError('NOT_FOUND', `DAG "${dagId}" has no run "${by.runId}"; "thence dags list-runs ${dagId}" shows its runs`);
