@@ -8,8 +8,10 @@ import type { ChildProcess } from 'node:child_process';
 import { compiledEntry } from '../../src/config/package-root';
 import type { AttemptOutcome, RunTask } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
-import type { ExecutionApi } from '../../src/execution-api/execution-api';
+import type { ApiRequest } from '../../src/execution-api/ipc';
+import type { ConnectionInfo, ExecutionApi } from '../../src/execution-api/execution-api';
 import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
+import { secretParts } from '../../src/runner/secret-parts';
 import { userEnvironment } from '../../src/user-code/user-environment';
 import { forgetHost, killGroup, killMarked, nameHost, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
@@ -135,11 +137,17 @@ export class TaskProcess {
         setTimeout(() => void this.end(), lingerMs).unref();
         return;
       case 'api':
-        void answerApiRequest(this.options.api, message.request, (id) => id === this.attemptId).then((reply) =>
-          this.send({ kind: 'api', reply }),
-        );
+        void this.answer(message.request);
         return;
     }
+  }
+
+  private async answer(request: ApiRequest): Promise<void> {
+    const reply = await answerApiRequest(this.options.api, request, (id) => id === this.attemptId);
+    // Hidden as well in what the process prints past our hands.
+    if (request.method === 'getConnection' && 'value' in reply && reply.value)
+      for (const secret of secretParts(reply.value as ConnectionInfo)) this.log?.hide(secret);
+    this.send({ kind: 'api', reply });
   }
 
   private become(state: 'idle' | 'settling'): void {

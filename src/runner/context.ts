@@ -11,6 +11,7 @@ import type { LogLevel } from '../logs/log-store';
 import { macros } from '../templates/macros';
 import type { AttemptLog } from './attempt-log';
 import { toJsonText } from './json-value';
+import { secretParts } from './secret-parts';
 import type { Stopper } from './stop';
 
 export interface ContextParts {
@@ -111,7 +112,7 @@ export function makeContext(parts: ContextParts): TaskContext {
             'NOT_FOUND',
             `there is no connection "${id}"; set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`,
           );
-        log.hide(connection.password);
+        for (const secret of secretParts(connection)) log.hide(secret);
         return connection;
       },
     },

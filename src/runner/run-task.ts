@@ -138,8 +138,9 @@ function outcomeOf(thrown: unknown, task: AnyTask | null, { stopper, log }: Runn
   if (thrown instanceof AttemptGone) return { kind: 'lost', message: thrown.message };
   const end = taskEndOf(thrown);
   if (end?.kind === 'skip') {
-    log.write('info', 'thence', `Skipped: ${end.message}`);
-    return { kind: 'skipped', message: end.message };
+    const message = log.mask(end.message);
+    log.write('info', 'thence', `Skipped: ${message}`);
+    return { kind: 'skipped', message };
   }
   if (end?.kind === 'reschedule') return { kind: 'rescheduled', at: end.at };
   return failedOutcome(thrown, log, end?.kind !== 'fail' && mayRetry(task, thrown, log));

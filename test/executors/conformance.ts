@@ -142,7 +142,7 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
         expect(valueOf((await run.outcomeOf(task)).outcome)).toBe('2026-01-31 1 s3cret/word');
         expect(run.log(task).map((line) => [line.source, line.message])).toEqual([['stdout', '2026-01-31 1 ***']]);
         expect(run.api.rendered).toEqual([{ command: 'echo 2026-01-31 1 ***' }]);
-        expect(readdirSync(path.join(run.folder, 'run'))).toEqual([]);
+        expect(readdirSync(path.join(run.folder, 'run')).filter((name) => !name.startsWith('host-'))).toEqual([]);
       });
 
       test('what a task printed before it was killed in an endless loop is in its log', async () => {
