@@ -46,14 +46,14 @@ describe('signing in', () => {
 
 describe('what is wrong with a request is said as JSON', () => {
   it.each([
-    ['/api/v2/dags/none', 404, 'The DAG "none" was not found'],
-    ['/api/v2/dags/none/details', 404, 'The DAG "none" was not found'],
-    ['/api/v2/dags/none/tasks', 404, 'The DAG "none" was not found'],
-    ['/api/v2/dags/d/tasks/none', 404, 'The task of DAG "d" "none" was not found'],
-    ['/api/v2/dags/none/dagRuns', 404, 'The DAG "none" was not found'],
-    ['/api/v2/dags/d/dagRuns/none', 404, 'The run of DAG "d" "none" was not found'],
-    ['/api/v2/dags/d/dagRuns/none/taskInstances', 404, 'The run of DAG "d" "none" was not found'],
-    ['/api/v2/dagSources/none', 404, 'The DAG "none" was not found'],
+    ['/api/v2/dags/none', 404, 'The DAG was not found: "none"'],
+    ['/api/v2/dags/none/details', 404, 'The DAG was not found: "none"'],
+    ['/api/v2/dags/none/tasks', 404, 'The DAG was not found: "none"'],
+    ['/api/v2/dags/d/tasks/none', 404, 'The task of DAG "d" was not found: "none"'],
+    ['/api/v2/dags/none/dagRuns', 404, 'The DAG was not found: "none"'],
+    ['/api/v2/dags/d/dagRuns/none', 404, 'The run of DAG "d" was not found: "none"'],
+    ['/api/v2/dags/d/dagRuns/none/taskInstances', 404, 'The run of DAG "d" was not found: "none"'],
+    ['/api/v2/dagSources/none', 404, 'The DAG was not found: "none"'],
     ['/api/v2/nothing/here', 404, 'Not Found'],
     ['/api/v2', 404, 'Not Found'],
     ['/api/v2/dags?order_by=color', 400, expect.stringContaining('cannot order by "color"; allowed are dag_id')],
@@ -139,7 +139,7 @@ it('leaves every other path to the pages', async () => {
 
 it('answers with JSON below a base path too', async () => {
   const { status, body } = await api.get('/below/here/api/v2/dags/none');
-  expect([status, body]).toEqual([404, { detail: 'The DAG "none" was not found' }]);
+  expect([status, body]).toEqual([404, { detail: 'The DAG was not found: "none"' }]);
   expect((await api.call('PATCH', '/below/here/api/v2/dags/d?update_mask=x', { body: { is_paused: true } })).status).toBe(400);
 });
 

@@ -76,6 +76,7 @@ describe('triggering a run', () => {
       run_after: '2026-02-03T00:00:00Z',
       data_interval_start: '2026-02-01T00:00:00Z',
       data_interval_end: '2026-02-02T00:00:00Z',
+      partition_key: null,
     });
     expect(body).toMatchObject({
       dag_run_id: 'mine',
@@ -143,7 +144,7 @@ describe('backfills', () => {
 
   it('are created once per DAG, paused, unpaused and cancelled', async () => {
     const { status, body } = await api.call('POST', '/api/v2/backfills', {
-      body: { ...range, max_active_runs: 2, dag_run_conf: { region: 'us' } },
+      body: { ...range, max_active_runs: 2, run_on_latest_version: true, dag_run_conf: { region: 'us' } },
     });
     expect(status).toBe(200);
     expect(body).toMatchObject({

@@ -22,7 +22,7 @@ export interface ValidationProblem {
   readonly ctx?: object;
 }
 
-export const notFound = (what: string, id: string | number): ApiError => new ApiError(404, `${what} ${JSON.stringify(id)} was not found`);
+export const notFound = (what: string, id: string | number): ApiError => new ApiError(404, `${what} was not found: ${JSON.stringify(id)}`);
 
 /** What an error becomes on the wire. Null: it is a defect or an outage of ours, to be logged with its stack. */
 export function toApiError(error: unknown): ApiError | null {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { RunState } from '../../core/states';
 import type { DagSpec } from '../../dag-spec/spec';
-import { Where, orderSql, type Order, type Page } from './sql';
+import { Where, orderSql, type Order, type Page, type Range } from './sql';
 
 export interface DagRow {
   readonly dag_id: string;
@@ -34,6 +34,12 @@ export interface DagFilter {
   readonly paused?: boolean;
   readonly hasImportErrors?: boolean;
   readonly lastRunState?: RunState;
+  /** There is one run to which all three apply. */
+  readonly runStates?: readonly string[];
+  readonly runStartDate: Range<Date>;
+  readonly runEndDate: Range<Date>;
+  /** Asks for what no DAG has. */
+  readonly nothing?: boolean;
 }
 
 const columns = `d.dag_id, d.file_path, d.is_active, d.is_paused, d.description, d.owner, d.tags, d.timetable_summary, d.timetable_description,
@@ -67,7 +73,11 @@ export async function listDags(
     .and('d.is_active = ?', filter.activeOnly ? true : undefined)
     .and('d.is_paused = ?', filter.paused)
     .and('EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) = ?', filter.hasImportErrors)
-    .and('l.state = ?', filter.lastRunState);
+    .and('l.state = ?', filter.lastRunState)
+    .and('NOT ?::boolean', filter.nothing)
+    .exists('dag_run r WHERE r.dag_id = d.dag_id', (run) =>
+      run.and('r.state = ANY (?)', filter.runStates).range('r.start_date', filter.runStartDate).range('r.end_date', filter.runEndDate),
+    );
   const [{ rows }, { rows: counted }] = await Promise.all([
     pool.query<DagRow>(
       `SELECT ${columns} FROM dag d ${lastRun} ${where.sql} ${orderSql(order, orderColumns, 'd.dag_id')} LIMIT ${page.limit} OFFSET ${page.offset}`,

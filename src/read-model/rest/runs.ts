@@ -35,6 +35,8 @@ export interface RunFilter {
   readonly states?: readonly string[];
   readonly runTypes?: readonly string[];
   readonly versions?: readonly number[];
+  /** Asks for what no run has. */
+  readonly nothing?: boolean;
   readonly runAfter: Range<Date>;
   readonly logicalDate: Range<Date>;
   readonly startDate: Range<Date>;
@@ -81,6 +83,7 @@ export async function listRuns(
     .and('r.state = ANY (?)', filter.states)
     .and('r.run_type = ANY (?)', filter.runTypes)
     .and('v.number = ANY (?)', filter.versions)
+    .and('NOT ?::boolean', filter.nothing)
     .range('r.run_after', filter.runAfter)
     .range('r.logical_date', filter.logicalDate)
     .range('r.start_date', filter.startDate)

@@ -17,7 +17,8 @@ export interface Range<T> {
 
 export class Where {
   private readonly parts: string[] = [];
-  readonly values: unknown[] = [];
+
+  constructor(readonly values: unknown[] = []) {}
 
   /** `sql` has one `?` for the value. An undefined value asks for nothing. */
   and(sql: string, value: unknown): this {
@@ -32,16 +33,26 @@ export class Where {
 
   /** Part of the text, any case; `%` and `_` are wildcards, `|` separates alternatives, `~` is everything. */
   like(column: string, pattern: string | undefined): this {
-    if (pattern === undefined || pattern === '~') return this;
-    return this.and(
-      `${column} ILIKE ANY (?::text[])`,
-      pattern.split('|').map((part) => `%${part.trim()}%`),
-    );
+    return this.and(`${column} ILIKE ANY (?::text[])`, patternsOf(pattern));
+  }
+
+  /** That there is a row of `from`, such as `t WHERE t.x = y`, to which all that `build` adds applies. Adds it nothing, nothing is asked. */
+  exists(from: string, build: (inside: Where) => unknown): this {
+    const inside = new Where(this.values);
+    build(inside);
+    if (inside.parts.length > 0) this.parts.push(`EXISTS (SELECT FROM ${from} AND ${inside.parts.join(' AND ')})`);
+    return this;
   }
 
   get sql(): string {
     return this.parts.length === 0 ? '' : `WHERE ${this.parts.join(' AND ')}`;
   }
+}
+
+/** For `ILIKE ANY (?::text[])`; undefined asks for nothing. */
+export function patternsOf(pattern: string | undefined): string[] | undefined {
+  if (pattern === undefined || pattern === '~') return undefined;
+  return pattern.split('|').map((part) => `%${part.trim()}%`);
 }
 
 /** `columns`: name → SQL. `tie` makes the order total. */

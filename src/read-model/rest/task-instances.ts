@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { JsonObject } from '../../core/json';
 import type { TaskState } from '../../core/states';
-import { Where, orderSql, type Order, type Page, type Range } from './sql';
+import { Where, orderSql, patternsOf, type Order, type Page, type Range } from './sql';
 
 export interface TaskInstanceRow {
   readonly pk: number;
@@ -42,6 +42,8 @@ export interface TaskInstanceFilter {
   readonly dagIdPattern?: string;
   readonly runIdPattern?: string;
   readonly poolPattern?: string;
+  readonly queuePattern?: string;
+  readonly operatorPattern?: string;
   readonly group?: string;
   /** 'none' stands for no state. */
   readonly states?: readonly string[];
@@ -55,6 +57,7 @@ export interface TaskInstanceFilter {
   readonly logicalDate: Range<Date>;
   readonly startDate: Range<Date>;
   readonly endDate: Range<Date>;
+  readonly updatedAt: Range<Date>;
   /** Seconds. */
   readonly duration: Range<number>;
 }
@@ -64,6 +67,7 @@ const columns = `t.pk, r.dag_id, r.run_id, t.task_id, t.map_index, t.state, r.lo
   v.id AS version_id, v.number AS version_number, v.created_at AS version_created_at`;
 const from = `FROM task_instance t JOIN dag_run r ON r.pk = t.run LEFT JOIN attempt a ON a.id = t.attempt
   LEFT JOIN dag_version v ON v.id = coalesce(a.version, r.version) LEFT JOIN ti_detail d ON d.ti = t.pk`;
+const updatedAt = 'coalesce(t.end_date, t.start_date, t.scheduled_at)';
 const duration = 'extract(epoch FROM t.end_date - t.start_date)';
 /** A condition on the task's spec. */
 const ofSpec = (condition: string) =>
@@ -106,14 +110,17 @@ export async function listTaskInstances(
     .and(`coalesce(t.state, 'none') = ANY (?)`, filter.states)
     .and('t.pool = ANY (?)', filter.pools)
     .and(ofSpec(`s->>'queue' = ANY (?)`), filter.queues)
+    .and(ofSpec(`s->>'queue' ILIKE ANY (?::text[])`), patternsOf(filter.queuePattern))
     .and(ofSpec(`s->>'executor' = ANY (?)`), filter.executors)
     .and(ofSpec(`s->>'operator' = ANY (?)`), filter.operators)
+    .and(ofSpec(`s->>'operator' ILIKE ANY (?::text[])`), patternsOf(filter.operatorPattern))
     .and('v.number = ANY (?)', filter.versions)
     .and('t.try_number = ANY (?)', filter.tryNumbers)
     .range('r.run_after', filter.runAfter)
     .range('r.logical_date', filter.logicalDate)
     .range('t.start_date', filter.startDate)
     .range('t.end_date', filter.endDate)
+    .range(updatedAt, filter.updatedAt)
     .range(duration, filter.duration);
   const [{ rows }, { rows: counted }] = await Promise.all([
     pool.query<Omit<TaskInstanceRow, 'spec'>>(

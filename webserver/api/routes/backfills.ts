@@ -28,6 +28,7 @@ const bodySchema = z.strictObject({
   dag_run_conf: jsonObject.nullish(),
   reprocess_behavior: z.enum(REPROCESS_BEHAVIORS).default('none'),
   max_active_runs: z.int().min(1).max(2147483647).default(10),
+  run_on_latest_version: z.boolean().default(true).describe('Runs always take the newest version, as files in a folder are not versioned'),
 });
 
 const backfillId = z.object({ backfill_id: z.int().min(0) });

@@ -69,9 +69,11 @@ export const dagRunRoutes = [
       run_type: texts,
       state: texts,
       dag_version: integers,
+      bundle_version: z.string().optional(),
       run_id_pattern: pattern,
       triggering_user_name_pattern: pattern,
       dag_id_pattern: pattern,
+      partition_key_pattern: pattern,
       order_by: orderBy(runOrder, 'id'),
     }),
     response: z.object({ dag_runs: z.array(runSchema), total_entries: z.int() }),
@@ -88,6 +90,8 @@ export const dagRunRoutes = [
         states: oneOf('state', query.state, RUN_STATES),
         runTypes: oneOf('run_type', query.run_type, RUN_TYPES),
         versions: query.dag_version,
+        // Features that no run has.
+        nothing: query.bundle_version !== undefined || (query.partition_key_pattern ?? '~') !== '~',
         runAfter: rangeOf<Date>(query, 'run_after'),
         logicalDate: rangeOf<Date>(query, 'logical_date'),
         startDate: rangeOf<Date>(query, 'start_date'),
@@ -115,6 +119,7 @@ export const dagRunRoutes = [
         data_interval_end: awareDate.nullish(),
         conf: jsonObject.nullish(),
         note: z.string().max(1000).nullish(),
+        partition_key: z.null().optional(),
       })
       .refine((body) => ((body.data_interval_start ?? null) === null) === ((body.data_interval_end ?? null) === null), {
         message: 'data_interval_start and data_interval_end go together: give both or neither',

@@ -2,8 +2,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { RUN_STATES } from '../../../src/core/states';
 import { dagOrder, getCurrentVersion, getDag, listDags, type DagRow } from '../../../src/read-model/rest/dags';
+import { rangeOf } from '../../../src/read-model/rest/sql';
 import { ApiError, notFound } from '../api-error';
-import { jsonObject, nullableDate, orderBy, paging, pattern, readOrder, texts } from '../fields';
+import { dateRange, jsonObject, nullableDate, oneOf, orderBy, paging, pattern, readOrder, texts } from '../fields';
 import { defineRoute, type ApiContext } from '../route';
 import { versionResponse, versionSchema } from './dag-version';
 
@@ -63,6 +64,29 @@ const detailsSchema = dagSchema.extend({
 
 const dagId = z.object({ dag_id: z.string() });
 
+const listQuery = z.object({
+  ...paging,
+  tags: texts,
+  tags_match_mode: z.enum(['any', 'all']).default('any'),
+  owners: texts,
+  dag_id_pattern: pattern,
+  dag_display_name_pattern: pattern,
+  exclude_stale: z.boolean().default(true),
+  paused: z.boolean().optional(),
+  has_import_errors: z.boolean().optional(),
+  last_dag_run_state: z.enum(RUN_STATES).optional(),
+  dag_run_state: texts,
+  ...dateRange('dag_run_start_date'),
+  ...dateRange('dag_run_end_date'),
+  bundle_name: z.string().optional(),
+  bundle_version: z.string().optional(),
+  is_favorite: z.boolean().optional(),
+  has_asset_schedule: z.boolean().optional(),
+  asset_dependency: z.string().optional(),
+  timetable_type: texts,
+  order_by: orderBy(dagOrder, 'dag_id'),
+});
+
 export const dagRoutes = [
   defineRoute({
     method: 'get',
@@ -70,19 +94,7 @@ export const dagRoutes = [
     id: 'get_dags',
     tag: 'DAG',
     summary: 'All DAGs, by page',
-    query: z.object({
-      ...paging,
-      tags: texts,
-      tags_match_mode: z.enum(['any', 'all']).default('any'),
-      owners: texts,
-      dag_id_pattern: pattern,
-      dag_display_name_pattern: pattern,
-      exclude_stale: z.boolean().default(true),
-      paused: z.boolean().optional(),
-      has_import_errors: z.boolean().optional(),
-      last_dag_run_state: z.enum(RUN_STATES).optional(),
-      order_by: orderBy(dagOrder, 'dag_id'),
-    }),
+    query: listQuery,
     response: z.object({ dags: z.array(dagSchema), total_entries: z.int() }),
     errors: [400],
     handle: async ({ query, context }) => {
@@ -96,6 +108,10 @@ export const dagRoutes = [
         paused: query.paused,
         hasImportErrors: query.has_import_errors,
         lastRunState: query.last_dag_run_state,
+        runStates: oneOf('dag_run_state', query.dag_run_state, RUN_STATES),
+        runStartDate: rangeOf<Date>(query, 'dag_run_start_date'),
+        runEndDate: rangeOf<Date>(query, 'dag_run_end_date'),
+        nothing: asksForWhatNoDagHas(query),
       };
       const { dags, total } = await listDags(context.database.pool, filter, readOrder(query.order_by, dagOrder), query);
       return { dags: dags.map((dag) => dagResponse(dag, context)), total_entries: total };
@@ -167,6 +183,17 @@ export const dagRoutes = [
     },
   }),
 ];
+
+/** Favorites, assets and versions of bundles are of Airflow; as are the names of its timetables. */
+function asksForWhatNoDagHas(query: z.output<typeof listQuery>): boolean {
+  const { is_favorite, has_asset_schedule, asset_dependency, timetable_type, bundle_name, bundle_version } = query;
+  return (
+    is_favorite === true ||
+    has_asset_schedule === true ||
+    [asset_dependency, timetable_type, bundle_version].some((given) => given !== undefined) ||
+    (bundle_name ?? bundleName) !== bundleName
+  );
+}
 
 async function find(dagId: string, { database }: ApiContext): Promise<DagRow> {
   const dag = await getDag(database.pool, dagId);

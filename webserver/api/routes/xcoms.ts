@@ -68,7 +68,11 @@ export const xcomRoutes = [
     tag: 'XCom',
     summary: 'One XCom with its value; with `stringify` the value is its JSON text',
     params: z.object({ dag_id: z.string(), dag_run_id: z.string(), task_id: z.string(), xcom_key: z.string() }),
-    query: z.object({ map_index: mapIndex.default(-1), stringify: z.boolean().default(false) }),
+    query: z.object({
+      map_index: mapIndex.default(-1),
+      deserialize: z.boolean().default(false).describe('Changes nothing: values are JSON'),
+      stringify: z.boolean().default(false),
+    }),
     response: xcomSchema.extend({ value: z.unknown() }),
     errors: [404],
     handle: async ({ params, query, context: { database } }) => {
