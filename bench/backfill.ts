@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { packageRoot } from '../src/config/package-root';
+import { packageRoot, thenceCommand } from '../src/config/package-root';
 import { Standalone } from '../test/support/standalone';
 import { ms, rawCommits, type Benchmark } from './benchmark';
 
@@ -19,7 +19,7 @@ export const backfill: Benchmark = async ({ executor, smoke }) => {
     execFileSync(
       process.execPath,
       [
-        path.join(packageRoot, 'bin', 'thence.js'),
+        thenceCommand,
         'backfill',
         'create',
         '--dag-id',

@@ -1,4 +1,5 @@
-/** What `bin/thence.js` starts. Only this file ends the process. */
+#!/usr/bin/env node
+/** The command `thence`. Only this file ends the process. */
 import { reportError } from './report-error';
 import { runProgram } from './program';
 

@@ -19,3 +19,6 @@ function findPackageRoot(from: string): string {
     if (at === path.dirname(at)) throw new Error(`no package.json of thence above ${from}`);
   }
 }
+
+/** What the command `thence` runs: start it with node. */
+export const thenceCommand: string = compiledEntry('src/cli/main');

@@ -3,13 +3,12 @@
  * alive as child processes. When the embedded Postgres dies, it is started again here; the children wait for it.
  */
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acquireServer, prepareDatabase, provisionExamples, type DatabaseServer } from '../app';
 import { ensureAdmin } from '../auth/ensure-admin';
 import { childEnvironment } from '../config/child-environment';
 import type { Config } from '../config/config';
-import { packageRoot } from '../config/package-root';
+import { thenceCommand } from '../config/package-root';
 import { openDatabase } from '../db/database';
 import { createLogger } from '../telemetry/create-logger';
 import type { Logger } from '../telemetry/logger';
@@ -30,9 +29,8 @@ export async function runStandalone(config: Config): Promise<number> {
     const admin = await prepareAdmin(config, server.url);
 
     const env = childEnvironment(config, { databaseUrl: server.url, examplesUrl });
-    const module = path.join(packageRoot, 'bin', 'thence.js');
     const children = supervise(
-      ['scheduler', 'dag-processor', 'webserver'].map((name) => ({ name, module, args: [name], env })),
+      ['scheduler', 'dag-processor', 'webserver'].map((name) => ({ name, module: thenceCommand, args: [name], env })),
       logger,
     );
     const watching = new AbortController();

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { packageRoot } from '../../src/config/package-root';
+import { packageRoot, thenceCommand } from '../../src/config/package-root';
 import { eventually } from '../support/eventually';
 import { runCli } from '../support/run-cli';
 
@@ -105,7 +105,7 @@ describe('dags test', () => {
   });
 
   test('Ctrl-C stops what runs, shows how far it came, and ends with 130', async () => {
-    const child = spawn(process.execPath, [path.join(packageRoot, 'bin/thence.js'), 'dags', 'test', 'slow'], {
+    const child = spawn(process.execPath, [thenceCommand, 'dags', 'test', 'slow'], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import path from 'node:path';
-import { packageRoot } from '../../src/config/package-root';
+import { thenceCommand } from '../../src/config/package-root';
 import { eventually } from '../support/eventually';
 import { runCli } from '../support/run-cli';
 import { Standalone } from '../support/standalone';
@@ -72,14 +71,7 @@ test('a failed run makes the exit code 1; reprocessing runs the failed one again
 test('Ctrl-C leaves the backfill to the scheduler', async () => {
   const child = spawn(
     process.execPath,
-    [
-      path.join(packageRoot, 'bin/thence.js'),
-      ...range('2025-03-01', '2025-03-02'),
-      '--dag-run-conf',
-      '{"waitMs": 1500}',
-      '--max-active-runs',
-      '1',
-    ],
+    [thenceCommand, ...range('2025-03-01', '2025-03-02'), '--dag-run-conf', '{"waitMs": 1500}', '--max-active-runs', '1'],
     { cwd: standalone.folder, env: { ...process.env, NODE_OPTIONS: '', THENCE_HOME: standalone.home }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let [stdout, stderr] = ['', ''];

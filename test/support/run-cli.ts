@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import path from 'node:path';
-import { packageRoot } from '../../src/config/package-root';
+import { thenceCommand } from '../../src/config/package-root';
 
 export interface CliResult {
   readonly exitCode: number | null;
@@ -17,7 +16,7 @@ export interface CliOptions {
 /** Runs `thence …` as people do, from what the build made. */
 export async function runCli(args: readonly string[], { cwd, env = {} }: CliOptions): Promise<CliResult> {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(THENCE_|NODE_OPTIONS$|FORCE_COLOR$)/.test(name)));
-  const child = spawn(process.execPath, [path.join(packageRoot, 'bin', 'thence.js'), ...args], {
+  const child = spawn(process.execPath, [thenceCommand, ...args], {
     cwd,
     env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

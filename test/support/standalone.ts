@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { packageRoot } from '../../src/config/package-root';
+import { thenceCommand } from '../../src/config/package-root';
 import { joinEmbeddedPostgres } from '../../src/db/embedded/embedded-postgres';
 import { freePort } from '../../src/db/embedded/cluster';
 import { eventually } from './eventually';
@@ -35,7 +35,7 @@ export class Standalone {
   /** Resolves when the pages answer. */
   async start(): Promise<void> {
     this.port = await freePort();
-    const child = spawn(process.execPath, [path.join(packageRoot, 'bin', 'thence.js'), 'standalone'], {
+    const child = spawn(process.execPath, [thenceCommand, 'standalone'], {
       cwd: this.folder,
       detached: true, // a process group of its own, to be killed as a whole
       stdio: ['ignore', 'pipe', 'pipe'],
