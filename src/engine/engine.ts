@@ -161,10 +161,11 @@ export class Engine {
     for (const run of runs) this.runs.delete(run);
     this.startedDue = this.admissibleLeft = false;
 
+    const owner = session();
     const begin = performance.now();
     let result: HopResult;
     try {
-      result = await ledger.hop({ session: session(), outcomes, started, runs, capacity: this.freeSlots(), limit: limit?.() }, this.decide);
+      result = await ledger.hop({ session: owner, outcomes, started, runs, capacity: this.freeSlots(), limit: limit?.() }, this.decide);
     } catch (error) {
       // Behind the others, so that one that can never be recorded is not always the first.
       this.outcomes.push(...outcomes);
@@ -173,7 +174,9 @@ export class Engine {
       throw error;
     }
     for (const { attemptId } of outcomes) this.cancelled.delete(attemptId);
-    if (result.claimed.length > 0) dispatch(result.claimed);
+    // Claimed for a session that was declared lost meanwhile: others are about to start them.
+    if (session() !== owner) this.outcomes.push(...result.claimed.map(handBack));
+    else if (result.claimed.length > 0) dispatch(result.claimed);
     if (result.starving) wakePeers?.();
     if (result.nextDueInMs !== null) this.lookWithin(result.nextDueInMs);
     onHop?.(result, performance.now() - begin);
@@ -226,4 +229,9 @@ export class Engine {
       return false;
     }
   }
+}
+
+function handBack({ attemptId }: ClaimedAttempt): AttemptOutcome {
+  const message = 'the scheduler that had claimed it was taken for dead before it began';
+  return { attemptId, outcome: { kind: 'not-started', message }, cpuMs: null, peakKb: null };
 }

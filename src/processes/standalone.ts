@@ -17,7 +17,8 @@ import { assertPortFree } from './assert-port-free';
 import { runProcess } from './run-process';
 import { supervise } from './supervisor';
 
-const stopGraceMs = 20_000;
+/** For a child to stop in, on top of the grace time that it gives to its tasks. */
+const stopGraceMs = 15_000;
 
 export async function runStandalone(config: Config): Promise<number> {
   const logger = createLogger(config, 'standalone');
@@ -41,7 +42,7 @@ export async function runStandalone(config: Config): Promise<number> {
       ended: children.failed,
       async stop() {
         watching.abort();
-        await children.stop(stopGraceMs);
+        await children.stop(config.killGraceMs + stopGraceMs);
         await server.release();
       },
     };

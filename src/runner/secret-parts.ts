@@ -13,5 +13,5 @@ function stringsIn(value: JsonValue, isSecret: boolean): string[] {
   if (typeof value === 'string') return isSecret ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((item) => stringsIn(item as JsonValue, isSecret));
-  return Object.entries(value).flatMap(([name, item]) => stringsIn(item as JsonValue, isSecret || secretName.test(name)));
+  return Object.entries(value).flatMap(([name, item]) => stringsIn(item, isSecret || secretName.test(name)));
 }

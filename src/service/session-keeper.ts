@@ -26,7 +26,7 @@ export interface SessionKeeperOptions {
   readonly logger: Logger;
   /** Stored with each renewal: figures for /metrics. */
   readonly details?: () => Promise<JsonObject>;
-  /** The session was declared lost, and a new one is there: what ran under the old one has to stop. */
+  /** The session was declared lost: what ran under it has to stop. Called again when a new one could not be opened at once. */
   readonly onLost?: (lost: SessionId) => void;
 }
 
@@ -76,8 +76,9 @@ export class SessionKeeper {
     const session = this.id;
     if (await ledger.renewSession(session, info.leaseMs, (await details?.()) ?? {})) return;
     logger.warn('this process was taken for dead; it stops what it was running and goes on with a new session');
-    this.session = await this.open();
+    // At once: others start it again, and the database may take its time for the new session.
     onLost?.(session);
+    this.session = await this.open();
   }
 
   private open(): Promise<SessionId> {
