@@ -1,4 +1,5 @@
 /** What DAG files import. Light: whatever is heavy is imported where it is used. */
+import './text-modules';
 export { BashOperator, type BashOptions } from '../operators/bash-operator';
 export { BranchOperator, type Follow } from '../operators/branch-operator';
 export { EmptyOperator } from '../operators/empty-operator';

@@ -16,6 +16,13 @@ export function instantOf(what: string, input: DateInput, zone: string): Instant
   );
 }
 
+/** The end of a range that includes `input`: of a day without a time, all of that day in `zone`. */
+export function lastInstantOf(what: string, input: DateInput, zone: string): Instant {
+  const at = instantOf(what, input, zone);
+  const isDay = typeof input === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(input.trim());
+  return isDay ? DateTime.fromMillis(at, { zone }).endOf('day').toMillis() : at;
+}
+
 function parse(text: string, zone: string): Instant {
   // luxon takes '2026' and '12:30' too, which hardly anybody means.
   if (!/^\d{4}-\d{2}-\d{2}/.test(text)) return NaN;

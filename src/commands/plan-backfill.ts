@@ -11,7 +11,7 @@ import { checkConf } from './check-conf';
 import { REPROCESS_BEHAVIORS } from './commands';
 import type { BackfillPlan, BackfillPlanItem, BackfillRequest, ReprocessBehavior } from './commands';
 import type { CommandContext } from './context';
-import { instantOf } from './dates';
+import { instantOf, lastInstantOf } from './dates';
 import { findDag, type StoredDag } from './find-dag';
 import { isoOf } from './run-ids';
 
@@ -74,7 +74,7 @@ export async function checkBackfill(context: CommandContext, request: BackfillRe
     throw new ThenceError('INVALID_VALUE', `max-active-runs must be a whole number from 1 to 10000, given ${String(maxActiveRuns)}`);
   }
   const conf = checkConf(dag, request.conf);
-  const runs = runsOf(dag, from, to, context.clock.now());
+  const runs = runsOf(dag, from, lastInstantOf('to-date', request.to, zone), context.clock.now());
   const runBackwards = request.runBackwards ?? false;
   if (runBackwards) runs.reverse();
   return { dag, from, to, reprocessBehavior: behavior, maxActiveRuns: most, runBackwards, conf, runs };

@@ -38,6 +38,14 @@ test('a wrong type is named with file, line and column, and the lines around it'
   expect(stdout).toContain('1 file, 1 DAG, 1 error');
 });
 
+test('the text of another file is a string, for the compiler too', async () => {
+  write('query.sql', ['select 1']);
+  write('text.ts', [...good, "import sql from './query.sql';", "dag.task('t', () => sql.trim());", 'const n: number = sql;']);
+  const { stdout } = await check();
+  expect(stdout).toContain("dags/text.ts:6:7: TS2322: Type 'string' is not assignable to type 'number'");
+  expect(stdout).toContain('1 file, 1 DAG, 1 error');
+});
+
 test('--no-types only loads', async () => {
   write('typed.ts', [...good, "const n: number = 'text';"]);
   expect(await check('--no-types')).toMatchObject({ exitCode: 0, stdout: '1 file, 1 DAG, no errors\n' });

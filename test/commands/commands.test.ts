@@ -158,6 +158,17 @@ describe('a dry run of a backfill', () => {
     expect(backwards.items.map((item) => item.logicalDate)).toEqual(plan.items.map((item) => item.logicalDate).reverse());
   });
 
+  it('includes all of the last day when it is given without a time', async () => {
+    const morning = { ...daily, expression: '0 6 * * *', timezone: 'Europe/Zurich' };
+    await insertDag(db.pool, { dagId: 'etl', timezone: 'Europe/Zurich', timetable: morning });
+    const datesTo = async (to: string) =>
+      (await commands.dryRunBackfill({ dagId: 'etl', from: '2025-03-29', to })).items.map((item) => item.local.start);
+    const both = ['2025-03-29T06:00:00+01:00', '2025-03-30T06:00:00+02:00'];
+    expect(await datesTo('2025-03-30')).toEqual(both);
+    expect(await datesTo('2025-03-30T06:00')).toEqual(both);
+    expect(await datesTo('2025-03-30T05:59')).toEqual(both.slice(0, 1));
+  });
+
   it('leaves out what is not complete yet', async () => {
     await insertDag(db.pool, { dagId: 'etl', timetable: daily });
     const plan = await commands.dryRunBackfill({ dagId: 'etl', from: '2026-03-08', to: '2026-03-20' });

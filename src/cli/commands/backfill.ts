@@ -35,7 +35,7 @@ export function backfill(command: Command): void {
     )
     .requiredOption('--dag-id <id>', 'the DAG')
     .requiredOption('--from-date <date>', 'first logical date. ISO 8601; without an offset it is in the timezone of the DAG')
-    .requiredOption('--to-date <date>', 'last logical date, inclusive')
+    .requiredOption('--to-date <date>', 'last logical date, inclusive; a day without a time is all of that day')
     .option('--max-active-runs <number>', 'so many runs at once, apart from the limit of the DAG', parseCount(1, 10_000), 10)
     .addOption(new Option('--reprocess-behavior <which>', 'which runs that exist start again').choices(REPROCESS_BEHAVIORS).default('none'))
     .option('--run-backwards', 'the newest first')
@@ -134,7 +134,7 @@ function printPlan(plan: BackfillPlan, format: Format): void {
   );
   const count = (action: string) => plan.items.filter((item) => item.action === action).length;
   note(
-    `dry run, nothing was stored: ${plan.items.length} intervals, ${count('create')} to create, ${count('clear')} to run again, ${count('skip')} to leave as they are`,
+    `dry run, nothing was stored: ${plan.items.length} interval${plan.items.length === 1 ? '' : 's'}, ${count('create')} to create, ${count('clear')} to run again, ${count('skip')} to leave as they are`,
   );
 }
 
