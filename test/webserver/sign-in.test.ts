@@ -46,6 +46,18 @@ describe('signing in', () => {
     expect((await visitor.get('/dags')).status).toBe(200);
   });
 
+  it('has stored the session by the time that the browser learns where to go', async () => {
+    const before = await sessionRows();
+    await test.pool.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END';
+      CREATE TRIGGER slow BEFORE INSERT ON web_session FOR EACH ROW EXECUTE FUNCTION slow()`);
+    try {
+      await new Visitor(web.url).post('/login', { username: 'admin', password: 'admin' });
+      expect(await sessionRows()).toBe(before + 1);
+    } finally {
+      await test.pool.query('DROP FUNCTION slow() CASCADE');
+    }
+  });
+
   it.each(['//evil.example', '/\\evil.example', 'https://evil.example', '/ok\n//evil', 'javascript:alert(1)'])(
     'never goes to %j afterwards',
     (path) => {

@@ -1,6 +1,6 @@
 /** Sessions in Postgres. A visitor who has not logged in leaves no row; a page view writes nothing. */
 import { createHmac } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import connectPgSimple from 'connect-pg-simple';
 import session from 'express-session';
 import type { Pool } from 'pg';
@@ -26,7 +26,7 @@ export interface SessionOptions {
 
 export function sessions({ pool, secretKey, logger, https, cookiePath }: SessionOptions): RequestHandler {
   const PgStore = connectPgSimple(session);
-  return session({
+  const handler = session({
     name: 'thence.session',
     // The key itself signs tokens: what signs cookies is derived from it, so that neither can stand in for the other.
     secret: createHmac('sha256', secretKey).update('web session').digest('hex'),
@@ -42,4 +42,22 @@ export function sessions({ pool, secretKey, logger, https, cookiePath }: Session
     saveUninitialized: false,
     cookie: { httpOnly: true, sameSite: 'lax', secure: https, maxAge: WEEK_MS, path: cookiePath },
   });
+  return (request, response, next) =>
+    handler(request, response, (error) => {
+      if (request.method === 'POST') storeBeforeRedirect(response, next);
+      next(error);
+    });
+}
+
+/**
+ * express-session sends an answer's head before the session is stored, and a browser follows a redirect as soon as it has the head: it
+ * would be there before the log-in or the notice that it comes for.
+ */
+function storeBeforeRedirect(response: Response, next: (error: unknown) => void): void {
+  const request = response.req;
+  const redirect = response.redirect.bind(response) as (status: number, url: string) => void;
+  response.redirect = ((status: number, url: string) => {
+    if (request.session?.username === undefined) return redirect(status, url);
+    request.session.save((error) => (error ? next(error) : redirect(status, url)));
+  }) as Response['redirect'];
 }
