@@ -198,7 +198,7 @@ describe('what cannot be taken back', () => {
     await page.click('#confirm >> text=Cancel');
     expect(web.commands.calls.length).toBe(before);
     await page.click('text=Run again');
-    await page.click('#confirm >> text=Go on');
+    await page.click('#confirm >> text=Continue');
     await page.waitForSelector('.toast >> text=r2 starts again');
     expect(web.commands.calls.slice(before)).toMatchObject([{ command: 'clearRun', request: { dagId: 'followed', runId: 'r2' } }]);
   });

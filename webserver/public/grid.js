@@ -9,6 +9,8 @@ const ROW = 26;
 const BAR = 52;
 const SPARE_ROWS = 12;
 const OPEN_UP_TO = 120;
+/** A date needs the width of this many runs. */
+const DATE_EVERY = 4;
 
 export function attach(box) {
   const codes = JSON.parse(box.dataset.codes);
@@ -169,6 +171,12 @@ export function attach(box) {
       link.dataset.column = index;
       link.setAttribute('aria-label', `${labels[run.state]}, ${run.type} run ${run.id}`);
       const before = grid.runs[index - 1];
+      // From the newest run backwards; a date of the day that the next one says is left out.
+      const later = grid.runs[index + DATE_EVERY];
+      const hasRoom = index > 1 || index === grid.runs.length - 1;
+      if (hasRoom && (grid.runs.length - 1 - index) % DATE_EVERY === 0 && (!later || dayOf(later) !== dayOf(run))) {
+        link.append(element('span', index > 1 ? 'date' : 'date is-first', dayOf(run)));
+      }
       if (before && run.version !== null && before.version !== null && before.version !== run.version) {
         link.classList.add('is-new-version');
         link.append(element('span', 'version', `v${run.version}`));
@@ -270,6 +278,10 @@ export function attach(box) {
     );
   }
 
+  const dayOf = ({ logical, start }) => {
+    const at = logical ?? start;
+    return at === null ? '' : formatTime(new Date(at), 'date');
+  };
   const runHref = (run) => `${box.dataset.runBase}/${encodeURIComponent(run.id)}`;
 
   function onKey(event) {

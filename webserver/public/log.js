@@ -16,6 +16,7 @@ export function attach(box) {
   let chunk = null;
   let done = false;
   let timer = 0;
+  let lastTop = 0;
   box.replaceChildren();
 
   const choice = (name, fallback) => {
@@ -44,10 +45,12 @@ export function attach(box) {
     'scroll',
     () => {
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-      if (settings.follow !== atEnd && box.scrollHeight > box.clientHeight) {
-        settings.follow = atEnd;
-        show();
-      }
+      // Lines that turn out taller than expected move the end away: that is no scrolling up.
+      const follow = atEnd || (settings.follow && box.scrollTop >= lastTop);
+      lastTop = box.scrollTop;
+      if (settings.follow === follow || box.scrollHeight <= box.clientHeight) return;
+      settings.follow = follow;
+      show();
     },
     { passive: true },
   );
@@ -120,7 +123,7 @@ export function attach(box) {
         ? done
           ? 'This try printed nothing.'
           : 'Nothing printed yet.'
-        : `${count.toLocaleString('en-US')} line${count === 1 ? '' : 's'}`,
+        : `${count.toLocaleString('en-US').replaceAll(',', '\u202f')} line${count === 1 ? '' : 's'}`,
     ];
     if (errors > 0) words.push(`${errors} error${errors === 1 ? '' : 's'}`);
     const dot = document.createElement('span');
