@@ -10,7 +10,7 @@ import { attemptScope } from '../../src/runner/attempt-scope';
 import type { StopReason } from '../../src/user-code/task-host-protocol';
 import { TaskHost } from '../../src/user-code/task-host';
 import type { CancelReason, Executor, ExecutorContext } from '../executor';
-import { stoppedEnd } from '../local/describe-end';
+import { exitSentence, stoppedEnd } from '../local/describe-end';
 
 export interface ForegroundExecutorOptions {
   readonly home: string;
@@ -33,11 +33,13 @@ export class ForegroundExecutor implements Executor {
   private readonly waiting: RunTask[] = [];
   private running: Running | null = null;
   private onIdle: () => void = () => {};
+  private readonly exit = process.exit.bind(process);
 
   constructor(private readonly options: ForegroundExecutorOptions) {}
 
   async start(context: ExecutorContext): Promise<void> {
     this.context = context;
+    process.exit = (code) => this.exitUnlessTask(code);
     this.host = new TaskHost({
       api: context.api,
       runDir: path.join(this.options.home, 'run'),
@@ -74,6 +76,7 @@ export class ForegroundExecutor implements Executor {
       clearTimeout(timer);
     }
     this.host.close();
+    process.exit = this.exit;
   }
 
   stats() {
@@ -99,6 +102,13 @@ export class ForegroundExecutor implements Executor {
     this.running = null;
     this.context.onOutcome(outcome);
     void this.next();
+  }
+
+  /** In a task it would end the run, even as a success, before anybody heard of it. */
+  private exitUnlessTask(code: number | string | null | undefined): never {
+    const scope = attemptScope.getStore();
+    if (scope === undefined || scope === 'outside') return this.exit(code);
+    throw new Error(exitSentence(Number(code ?? process.exitCode ?? 0)));
   }
 
   private stopRunning(why: StopReason, graceMs: number): void {

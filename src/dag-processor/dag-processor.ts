@@ -260,9 +260,9 @@ export class DagProcessor {
     this.queue.add(again, 'back');
   }
 
-  private isDueAgain({ evaluatedAt, error, died }: FileState): boolean {
+  private isDueAgain({ evaluatedAt, error, lacksDag, died }: FileState): boolean {
     const { dagRefreshIntervalMs } = this.options.config;
-    const afterMs = error !== null && !died ? Math.min(RETRY_ERROR_MS, dagRefreshIntervalMs) : dagRefreshIntervalMs;
+    const afterMs = error !== null && lacksDag === null && !died ? Math.min(RETRY_ERROR_MS, dagRefreshIntervalMs) : dagRefreshIntervalMs;
     return performance.now() - evaluatedAt >= afterMs;
   }
 
@@ -304,6 +304,9 @@ export class DagProcessor {
       loaded = await loadFile(root, file, this.hosts);
     }
     const own = ownDags(loaded, (path) => this.files.has(path));
+    const lacksDag = this.lacksDag(loaded, own.length);
+    // Until all files are judged again it is as wrong as it was: its error would go and come back.
+    if (before?.lacksDag && lacksDag !== null) loaded = { ...loaded, error: before.error };
     const signature = await this.signatureOf(loaded.inputs, startedAt);
     // A file that is gone by now may have been forgotten already, and must not come back.
     const stored = await this.oneAtATime(async () => (this.files.has(file) ? storeFile(this.storeContext(), loaded, own) : null));
@@ -319,7 +322,7 @@ export class DagProcessor {
       dagIds: own.map(({ spec }) => spec.dagId),
       refused: stored.refused,
       sources: Object.keys(loaded.sources),
-      lacksDag: this.lacksDag(loaded, own.length),
+      lacksDag,
       output: loaded.output,
     };
     this.states.set(file, state);

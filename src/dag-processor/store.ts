@@ -252,14 +252,25 @@ function* unknownNames(spec: DagSpec, pools: ReadonlySet<string>, executors: rea
 
 /** The time stays that of the first time it looked like this. */
 async function writeError(client: PoolClient, error: ImportError): Promise<void> {
-  const { filePath, message, stackTrace, file, line, column, frame } = error;
-  const shown = frame === null || file === null ? frame : `${file}:${line}:${column}\n${frame}`;
+  const { filePath, stackTrace, file, line, column, frame } = error;
+  const place = file === null ? null : `${file}:${line}:${column}`;
+  const shown = frame === null || place === null ? frame : `${place}\n${frame}`;
+  // The line of another file beside the name of this one would send people to the wrong place.
+  const isElsewhere = place !== null && file !== filePath;
+  const message = isElsewhere && !error.message.includes(place) ? `${error.message} (${place})` : error.message;
   await client.query(
     `INSERT INTO import_error AS e (file_path, message, stack_trace, line, col, frame) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (file_path) DO UPDATE SET message = excluded.message, stack_trace = excluded.stack_trace, line = excluded.line,
        col = excluded.col, frame = excluded.frame, at = clock_timestamp()
      WHERE (e.message, e.line, e.col, e.frame) IS DISTINCT FROM (excluded.message, excluded.line, excluded.col, excluded.frame)`,
-    [filePath, storable(message), storable(stackTrace), line, column, shown === null ? null : storable(shown)],
+    [
+      filePath,
+      storable(message),
+      storable(stackTrace),
+      isElsewhere ? null : line,
+      isElsewhere ? null : column,
+      shown === null ? null : storable(shown),
+    ],
   );
 }
 

@@ -81,6 +81,18 @@ describe('dags test', () => {
     expect(onSunday.stdout).toContain('for 2026-01-10T23:00:00+00:00');
   });
 
+  test('a task that calls process.exit fails, and the run goes on without it', async () => {
+    write('exits.ts', [
+      "import { DAG } from 'thence';",
+      "const exits = new DAG('exits');",
+      "exits.task('quits', () => process.exit(0));",
+      "exits.task('other', () => 1);",
+    ]);
+    const { exitCode, stdout } = await thence('dags', 'test', 'exits', '-f', 'dags/exits.ts');
+    expect({ exitCode, states: statesIn(stdout) }).toEqual({ exitCode: 1, states: { quits: 'failed', other: 'success' } });
+    expect(stdout).toMatch(/^quits +\| ERROR Error: The task ended its process with exit code 0: something called process\.exit\(\)/m);
+  });
+
   test('conf overrides params, and what does not fit them is refused', async () => {
     expect((await thence('dags', 'test', 'sales', '--conf', '{"region": "us"}')).stdout).toMatch(/^orders +\| region us$/m);
     const { exitCode, stderr, stdout } = await thence('dags', 'test', 'sales', '-c', '{"region": "mars"}');

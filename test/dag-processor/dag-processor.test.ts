@@ -135,6 +135,23 @@ test('a file that fails stores its error; the last good version stays, and mendi
   expect(await dags()).toMatchObject([{ number: 2 }]);
 });
 
+test('an error in a helper does not lend its line to the DAG file', async () => {
+  const root = makeFolder({
+    'etl.ts': `import { DAG } from 'thence';\nimport { x } from './lib/x';\nnew DAG('etl').task('t', () => x);`,
+    'lib/x.ts': `\n\n\nexport const x = (() => { throw new Error('no table'); })();`,
+  });
+  await processorOf(root).runOnce();
+  expect(await importErrors()).toMatchObject([
+    {
+      file_path: 'etl.ts',
+      message: expect.stringMatching(/^no table \(lib\/x\.ts:4:\d+\)$/) as string,
+      line: null,
+      col: null,
+      frame: expect.stringMatching(/^lib\/x\.ts:4:\d+\n/) as string,
+    },
+  ]);
+});
+
 test('editing a helper, or a file that was read while loading, loads the DAG files that depend on it', async () => {
   const root = makeFolder({
     'etl.ts': `import { DAG } from 'thence';\nimport { name } from './lib/name';\nnew DAG(name).task('t', () => 1);`,
@@ -251,6 +268,11 @@ test('a file that imports DAG and makes none is an import error, unless another 
   const { errors } = await processor.runOnce();
   expect(errors).toMatchObject([{ filePath: 'forgot.ts', message: expect.stringContaining('made no DAG') as string }]);
   expect(await dags()).toMatchObject([{ dag_id: 'made', file_path: 'uses.ts' }]);
+  const stored = async () => (await db.pool.query('SELECT id, at FROM import_error')).rows;
+  const first = await stored();
+  fillFolder(root, { 'forgot.ts': `import { DAG } from 'thence';\nexport function make() { return new DAG('still_never'); }` });
+  expect(await processor.runOnce()).toMatchObject({ evaluated: 1, errors: [{ filePath: 'forgot.ts' }] });
+  expect(await stored()).toEqual(first); // it did not go away in between
   fillFolder(root, { 'later.ts': `import { make } from './forgot';\nmake().task('t', () => 1);` });
   expect(await processor.runOnce()).toMatchObject({ errors: [] });
   expect(await importErrors()).toEqual([]);
