@@ -42,6 +42,15 @@ describe('pausing a DAG', () => {
     expect((await api.call('PATCH', '/api/v2/dags/etl', { body: { is_paused: false } })).body.is_paused).toBe(false);
   });
 
+  it('can be done for all whose ids match, and for none without a pattern', async () => {
+    const pause = async (query: string, isPaused: boolean) =>
+      (await api.call('PATCH', `/api/v2/dags${query}`, { body: { is_paused: isPaused } })).body;
+    expect(await pause('', true)).toEqual({ dags: [], total_entries: 0 });
+    expect(await pause('?dag_id_pattern=ET', true)).toMatchObject({ dags: [{ dag_id: 'etl', is_paused: true }], total_entries: 1 });
+    expect((await api.get('/api/v2/dags/etl')).body.is_paused).toBe(true);
+    expect(await pause('?dag_id_pattern=~&paused=true', false)).toMatchObject({ dags: [{ dag_id: 'etl', is_paused: false }] });
+  });
+
   it('refuses other fields and unknown DAGs', async () => {
     expect((await api.call('PATCH', '/api/v2/dags/etl?update_mask=description', { body: { is_paused: true } })).status).toBe(400);
     expect((await api.call('PATCH', '/api/v2/dags/none', { body: { is_paused: true } })).status).toBe(404);

@@ -63,6 +63,7 @@ const detailsSchema = dagSchema.extend({
 });
 
 const dagId = z.object({ dag_id: z.string() });
+const patchBody = z.strictObject({ is_paused: z.boolean() });
 
 const listQuery = z.object({
   ...paging,
@@ -118,6 +119,45 @@ export const dagRoutes = [
     },
   }),
   defineRoute({
+    method: 'patch',
+    path: '/api/v2/dags',
+    id: 'patch_dags',
+    tag: 'DAG',
+    summary: 'Pauses or unpauses the DAGs of a page whose ids match `dag_id_pattern`; `~` is every id, and without a pattern it is none',
+    query: listQuery
+      .pick({
+        limit: true,
+        offset: true,
+        tags: true,
+        tags_match_mode: true,
+        owners: true,
+        dag_id_pattern: true,
+        exclude_stale: true,
+        paused: true,
+      })
+      .extend({ update_mask: texts }),
+    body: patchBody,
+    response: z.object({ dags: z.array(dagSchema), total_entries: z.int() }),
+    errors: [400, 404],
+    handle: async ({ query, body, actor, context }) => {
+      holdToIsPaused(query.update_mask);
+      const filter = {
+        tags: query.tags,
+        tagsMatch: query.tags_match_mode,
+        owners: query.owners,
+        idPattern: query.dag_id_pattern,
+        activeOnly: query.exclude_stale,
+        paused: query.paused,
+        runStartDate: {},
+        runEndDate: {},
+        nothing: query.dag_id_pattern === undefined,
+      };
+      const { dags, total } = await listDags(context.database.pool, filter, [{ name: 'dag_id', descending: false }], query);
+      for (const dag of dags) await context.commands.setPaused(dag.dag_id, body.is_paused, actor);
+      return { dags: dags.map((dag) => dagResponse({ ...dag, is_paused: body.is_paused }, context)), total_entries: total };
+    },
+  }),
+  defineRoute({
     method: 'get',
     path: '/api/v2/dags/{dag_id}',
     id: 'get_dag',
@@ -136,12 +176,11 @@ export const dagRoutes = [
     summary: 'Pauses or unpauses a DAG',
     params: dagId,
     query: z.object({ update_mask: texts }),
-    body: z.strictObject({ is_paused: z.boolean() }),
+    body: patchBody,
     response: dagSchema,
     errors: [400, 404],
     handle: async ({ params, query, body, actor, context }) => {
-      if ((query.update_mask ?? []).some((field) => field !== 'is_paused'))
-        throw new ApiError(400, 'Of a DAG, only is_paused can be changed');
+      holdToIsPaused(query.update_mask);
       await context.commands.setPaused(params.dag_id, body.is_paused, actor);
       return dagResponse(await find(params.dag_id, context), context);
     },
@@ -183,6 +222,10 @@ export const dagRoutes = [
     },
   }),
 ];
+
+function holdToIsPaused(mask: readonly string[] | undefined): void {
+  if ((mask ?? []).some((field) => field !== 'is_paused')) throw new ApiError(400, 'Of a DAG, only is_paused can be changed');
+}
 
 /** Favorites, assets and versions of bundles are of Airflow; as are the names of its timetables. */
 function asksForWhatNoDagHas(query: z.output<typeof listQuery>): boolean {
