@@ -25,9 +25,9 @@ export interface DatabaseServer {
 }
 
 /** The configured server, or the home's embedded one, started or joined. */
-export async function acquireServer(config: Config, logger: Logger): Promise<DatabaseServer> {
+export async function acquireServer(config: Config, logger: Logger, signal?: AbortSignal): Promise<DatabaseServer> {
   if (config.databaseUrl !== null) {
-    await waitForDatabase(config.databaseUrl, logger);
+    await waitForDatabase(config.databaseUrl, logger, { signal });
     return { url: config.databaseUrl, embedded: false, release: async () => undefined };
   }
   const server = await ensureEmbeddedPostgres(config.home, logger);
@@ -65,8 +65,8 @@ export interface OpenServer {
 }
 
 /** @throws ThenceError when the server cannot be reached or its schema is older than the code */
-export async function openServer(config: Config, name: string, logger: Logger): Promise<OpenServer> {
-  const server = await acquireServer(config, logger);
+export async function openServer(config: Config, name: string, logger: Logger, signal?: AbortSignal): Promise<OpenServer> {
+  const server = await acquireServer(config, logger, signal);
   const pending = await pendingMigrations(server.url);
   if (pending.length > 0) {
     await server.release();

@@ -6,14 +6,22 @@ import { isOutage } from './outage';
 
 const pauseMs = 500;
 const sayAgainMs = 10_000;
+const longestMs = 5 * 60_000;
+
+export interface WaitOptions {
+  /** @default 5 min */
+  readonly waitMs?: number;
+  /** Ends the waiting with its reason. */
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Waits until a server that is starting, or that the network does not lead to yet, answers. At once @throws UNAVAILABLE for what waiting
- * does not cure (a wrong password, a database that does not exist), and after `waitMs` (default 20 s) for everything else.
+ * does not cure (a wrong password, a database that does not exist), and after `waitMs` for everything else.
  */
-export async function waitForDatabase(url: string, logger?: Logger, waitMs = 20_000): Promise<void> {
+export async function waitForDatabase(url: string, logger?: Logger, { waitMs = longestMs, signal }: WaitOptions = {}): Promise<void> {
   const begin = performance.now();
-  for (let nextWord = 0; ; await sleep(pauseMs)) {
+  for (let nextWord = 0; ; await sleep(pauseMs, undefined, { signal })) {
     const error = await connectOnce(url);
     if (error === null) return;
     const waited = performance.now() - begin;

@@ -8,8 +8,8 @@ import { runProcess } from './run-process';
 
 export async function runDagProcessor(config: Config): Promise<number> {
   const logger = createLogger(config, 'dag-processor');
-  return runProcess('the DAG processor', logger, async () => {
-    const { database, close } = await openServer(config, 'dag-processor', logger);
+  return runProcess('the DAG processor', logger, async (signal) => {
+    const { database, close } = await openServer(config, 'dag-processor', logger, signal);
     const processor = new DagProcessor({ database, config, logger, wakeup: createWakeup(database.pool) });
     processor.start();
     logger.info(`watching ${config.dagsFolder}`);

@@ -12,24 +12,27 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Resolves to the exit code when the process has stopped. Errors that a person can mend are logged as one sentence. */
-export async function runProcess(name: string, logger: Logger, start: () => Promise<Running>): Promise<number> {
+/** `start` may stop early, by an AbortError, when its signal says so. Resolves to the exit code when the process has stopped. Errors that a person can mend are logged as one sentence. */
+export async function runProcess(name: string, logger: Logger, start: (signal: AbortSignal) => Promise<Running>): Promise<number> {
+  const toldToStop = new AbortController();
   const told = new Promise<number>((resolve) => {
     let signals = 0;
     const onSignal = (signal: NodeJS.Signals): void => {
       if (++signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
       logger.info(`${name} is stopping (${signal})`);
+      toldToStop.abort();
       resolve(0);
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
-    if (process.connected) process.once('disconnect', () => resolve(0));
+    if (process.connected) process.once('disconnect', () => (toldToStop.abort(), resolve(0)));
   });
 
   let running: Running;
   try {
-    running = await start();
+    running = await start(toldToStop.signal);
   } catch (error) {
+    if (toldToStop.signal.aborted && (error as Error).name === 'AbortError') return 0;
     if (!(error instanceof ThenceError)) throw error;
     logger.error(error.message);
     // A database that was away for too long comes back some day; what is configured wrongly stays so.

@@ -15,9 +15,9 @@ import { runProcess } from './run-process';
 
 export async function runScheduler(config: Config): Promise<number> {
   const logger = createLogger(config, 'scheduler');
-  return runProcess('the scheduler', logger, async () => {
+  return runProcess('the scheduler', logger, async (signal) => {
     const executors = executorsByLane(config);
-    const { database, close } = await openServer(config, 'scheduler', logger);
+    const { database, close } = await openServer(config, 'scheduler', logger, signal);
     const url = config.databaseDirectUrl ?? database.url;
     const ledger = new PostgresLedger({
       url: database.url,

@@ -22,9 +22,9 @@ const stopGraceMs = 15_000;
 
 export async function runStandalone(config: Config): Promise<number> {
   const logger = createLogger(config, 'standalone');
-  return runProcess('thence', logger, async () => {
+  return runProcess('thence', logger, async (signal) => {
     await assertPortFree(config.host, config.port);
-    let server = await acquireServer(config, logger);
+    let server = await acquireServer(config, logger, signal);
     await prepareDatabase(server.url, logger);
     const examplesUrl = config.loadExamples && !config.connections['examples'] ? await provisionExamples(server.url, logger) : null;
     const admin = await prepareAdmin(config, server.url);

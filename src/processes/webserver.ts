@@ -16,8 +16,8 @@ import { runProcess } from './run-process';
 
 export async function runWebserver(config: Config): Promise<number> {
   const logger = createLogger(config, 'webserver');
-  return runProcess('the web server', logger, async () => {
-    const { database, close } = await openServer(config, 'webserver', logger);
+  return runProcess('the web server', logger, async (signal) => {
+    const { database, close } = await openServer(config, 'webserver', logger, signal);
     const secretKey = loadSecretKey(config);
     const auth = createAuth({ pool: database.pool, secretKey });
     const { commands, close: closeCommands } = openCommands(database, logger);

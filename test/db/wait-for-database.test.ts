@@ -28,7 +28,13 @@ it('does not wait for what waiting does not cure', async () => {
 });
 
 it('gives up with a sentence that names the server', async () => {
-  await expect(waitForDatabase('postgres://u:secret@127.0.0.1:1/x', undefined, 0)).rejects.toThrow(
+  await expect(waitForDatabase('postgres://u:secret@127.0.0.1:1/x', undefined, { waitMs: 0 })).rejects.toThrow(
     /^cannot reach the database at postgres:\/\/u:\*\*\*@127\.0\.0\.1:1\/x/,
   );
+});
+
+it('stops waiting when it is told to', async () => {
+  const told = new AbortController();
+  const logger = { warn: () => told.abort() } as never;
+  await expect(waitForDatabase('postgres://u:secret@127.0.0.1:1/x', logger, { signal: told.signal })).rejects.toThrow('aborted');
 });
