@@ -54,7 +54,7 @@ export interface LockedRun {
   readonly state: RunState;
   readonly isPaused: boolean;
   readonly runType: RunType;
-  /** By task id (mapped instances come with issue B's tally). */
+  /** By task id. */
   readonly tasks: ReadonlyMap<string, TaskSnapshot>;
   /** Task ids whose state changed in this hop or since the last resolution; `null`: unknown, look at all. */
   readonly changed: readonly string[] | null;
