@@ -6,10 +6,11 @@ import { isOutage } from './outage';
 
 const pauseMs = 500;
 const sayAgainMs = 10_000;
-const longestMs = 5 * 60_000;
+/** Long enough for a restart of the server; a process that gives up says why, and whoever keeps it alive starts it again. */
+const longestMs = 20_000;
 
 export interface WaitOptions {
-  /** @default 5 min */
+  /** @default 20 s */
   readonly waitMs?: number;
   /** Ends the waiting with its reason. */
   readonly signal?: AbortSignal;
