@@ -54,6 +54,8 @@ export async function openDatabase({ url, applicationName, maxConnections = 10, 
   });
   // A connection that breaks while idle is dropped by the pool and replaced at the next use.
   pool.on('error', (error) => logger?.warn('an idle database connection was lost', { error: error.message }));
+  // One that breaks while it is lent out says so in its queries; nobody listening to it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');
   } catch (error) {

@@ -30,6 +30,20 @@ it('ends a transaction whose client stops thinking, statements without end and w
   expect(rows.map((row: { setting: string }) => Number(row.setting))).toEqual([5_000, 10_000, 30_000]);
 });
 
+it('a connection that is cut while it is lent out ends nothing but its queries', async () => {
+  const client = await db.pool.connect();
+  try {
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    expect(client.listenerCount('error')).toBeGreaterThan(0); // an 'error' that nobody listens to ends the process
+    await db.pool.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+  } finally {
+    client.release(true);
+  }
+});
+
 it('connects TypeORM at its first use, once', async () => {
   const [first, second] = await Promise.all([db.database.orm(), db.database.orm()]);
   expect(first).toBe(second);

@@ -107,6 +107,22 @@ it('retries after the delay by its own timer, without a poll', async () => {
   expect(second!.at - first!.at).toBeGreaterThanOrEqual(195);
 });
 
+it('hands back what it claimed for a session that was lost meanwhile, and claims it anew for the next one', async () => {
+  let session = '';
+  const { ledger, start, ended, began } = await setUp({ dagId: 'd', tasks: ['a'] }, { session: () => session });
+  const [old, next] = [await ledger.openSession(SESSION), await ledger.openSession(SESSION)];
+  const hop = ledger.hop.bind(ledger);
+  ledger.hop = async (...request) => {
+    const result = await hop(...request);
+    session = next;
+    return result;
+  };
+  session = old;
+  const run = await start();
+  await ended(run);
+  expect(began.map(({ taskId, tryNumber }) => `${taskId} ${tryNumber}`)).toEqual(['a 1']);
+});
+
 it('stops what was marked, once, and goes on when it has ended', async () => {
   const { start, ledger, running, cancelled, end } = await setUp({ dagId: 'd' }, { outcomeOf: () => null });
   const run = await start();
