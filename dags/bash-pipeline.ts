@@ -9,12 +9,16 @@ const dag = new DAG('bash_pipeline', {
   tags: ['example'],
 });
 
+// {{ ds }} is the run's logical date and would do, but a run that was triggered without one has none.
+const DAY = '{{ (dag_run.logical_date or dag_run.run_after).toISODate() }}';
+
 const make = new BashOperator('make', {
   dag,
+  env: { DAY },
   command: `
     set -eu
     file=$(mktemp)
-    for day in 1 2 3; do echo "{{ ds }} $day" >> "$file"; done
+    for day in 1 2 3; do echo "$DAY $day" >> "$file"; done
     echo "wrote $(wc -l < "$file") lines" >&2
     echo "$file"`,
 });
@@ -23,13 +27,13 @@ const make = new BashOperator('make', {
 const count = new BashOperator('count', {
   dag,
   command: 'grep -c "^$DAY" "$FILE"',
-  env: { FILE: "{{ ti.xcom_pull('make') }}", DAY: '{{ ds }}' },
+  env: { FILE: "{{ ti.xcom_pull('make') }}", DAY },
 });
 
 const tidy = new BashOperator('tidy', {
   dag,
-  command: 'rm "$FILE" && echo "removed a file of {{ ti.xcom_pull(task_ids="count") }} lines, next is {{ macros.ds_add(ds, 1) }}"',
-  env: { FILE: "{{ ti.xcom_pull('make') }}" },
+  command: 'rm "$FILE" && echo "removed a file of {{ ti.xcom_pull(task_ids="count") }} lines of $DAY"',
+  env: { FILE: "{{ ti.xcom_pull('make') }}", DAY },
 });
 
 chain(make, count, tidy);

@@ -10,9 +10,10 @@ const dag = new DAG('branching', {
 
 const which = new BranchOperator('which_day', {
   dag,
-  run: ({ logicalDate, log }) => {
-    log.info(`${logicalDate.toISODate()} is a ${logicalDate.setLocale('en').weekdayLong}`);
-    return logicalDate.weekday <= 5 ? 'workday' : ['rest', 'tidy_up'];
+  run: ({ dagRun, log }) => {
+    const day = dagRun.logicalDate ?? dagRun.runAfter; // a run may be triggered without a logical date
+    log.info(`${day.toISODate()} is a ${day.setLocale('en').weekdayLong}`);
+    return day.weekday <= 5 ? 'workday' : ['rest', 'tidy_up'];
   },
 });
 

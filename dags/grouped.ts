@@ -19,6 +19,6 @@ for (const source of ['orders', 'customers']) {
   checks.task('not_empty', { inputs: { fetched } }, ({ inputs }) => inputs.fetched.length > 0);
   checks.task('no_duplicates', { inputs: { fetched } }, ({ inputs }) => new Set(inputs.fetched).size === inputs.fetched.length);
 
-  checks.then(new BashOperator('publish', { group, command: `echo published ${source} of {{ ds }}` }));
+  checks.then(new BashOperator('publish', { group, command: `echo published ${source} in a {{ run_type }} run` }));
   start.then(group).then(end); // before and after all that the group holds
 }

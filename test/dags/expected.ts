@@ -102,7 +102,7 @@ export const expectedRuns: readonly ExpectedRun[] = [
     logicalDate: '2026-01-31',
     state: 'success',
     tasks: { make: 'success', count: 'success', tidy: 'success' },
-    outputs: { count: '3', tidy: 'removed a file of 3 lines, next is 2026-02-01' },
+    outputs: { count: '3', tidy: 'removed a file of 3 lines of 2026-01-31' },
   },
   {
     file: 'params-form.ts',
@@ -138,6 +138,6 @@ export const expectedRuns: readonly ExpectedRun[] = [
       'customers.publish': 'success',
       end: 'success',
     },
-    outputs: { 'orders.checks.no_duplicates': true, 'customers.publish': 'published customers of 2026-01-31' },
+    outputs: { 'orders.checks.no_duplicates': true, 'customers.publish': 'published customers in a manual run' },
   },
 ];

@@ -57,9 +57,9 @@ it('a kill -9 of a single process at a time is mended by the others: nothing is 
     };
     await goesOn();
     for (const word of [
-      'thence.js scheduler',
-      'thence.js webserver',
-      'thence.js dag-processor',
+      'main.js scheduler',
+      'main.js webserver',
+      'main.js dag-processor',
       'thread/host-main',
       'task-host-main',
       'bin/postgres',
