@@ -10,6 +10,7 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { ThenceError } from '../core/errors';
 import type { Logger } from '../telemetry/logger';
+import { guardedPool, guards } from './guarded-pool';
 
 export interface Database {
   readonly url: string;
@@ -28,34 +29,9 @@ export interface DatabaseOptions {
   readonly logger?: Logger;
 }
 
-/**
- * What keeps a frozen process or a half-open socket from holding a lock for ever: a transaction in which the client thinks for more than
- * 5 s is ended by the server, nobody waits for a lock beyond 10 s, no statement runs beyond 30 s.
- */
-const guards = {
-  statement_timeout: 30_000,
-  lock_timeout: 10_000,
-  idle_in_transaction_session_timeout: 5_000,
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 10_000,
-  connectionTimeoutMillis: 10_000,
-} as const;
-
 /** Opens the pool and proves that the server answers. Throws UNAVAILABLE with the server's host and name, never with the password. */
 export async function openDatabase({ url, applicationName, maxConnections = 10, logger }: DatabaseOptions): Promise<Database> {
-  const pool = new pg.Pool({
-    ...guards,
-    connectionString: url,
-    application_name: applicationName,
-    max: maxConnections,
-    idleTimeoutMillis: 60_000,
-    pipeline: true,
-    types: { getTypeParser: typeParser },
-  });
-  // A connection that breaks while idle is dropped by the pool and replaced at the next use.
-  pool.on('error', (error) => logger?.warn('an idle database connection was lost', { error: error.message }));
-  // One that breaks while it is lent out says so in its queries; nobody listening to it would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  const pool = guardedPool({ url, applicationName, maxConnections, logger, typeParser });
   try {
     await pool.query('SELECT 1');
   } catch (error) {

@@ -7,6 +7,7 @@
  */
 import pg from 'pg';
 import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
+import { guardedPool } from '../../db/guarded-pool';
 import type { Logger } from '../../telemetry/logger';
 
 export interface ConnectionOptions {
@@ -15,16 +16,6 @@ export interface ConnectionOptions {
   readonly maxConnections: number;
   readonly logger: Logger | null;
 }
-
-/** A frozen process or a half-open socket stops nobody for longer than this. */
-const GUARDS = {
-  idle_in_transaction_session_timeout: 5_000,
-  lock_timeout: 10_000,
-  statement_timeout: 30_000,
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 5_000,
-  connectionTimeoutMillis: 10_000,
-};
 
 /**
  * Every hot statement has an index to go by, also while a table is so young that the planner would rather read it whole; as the
@@ -38,23 +29,8 @@ const SESSION_SETTINGS = [
   'SET client_connection_check_interval = 2000',
 ].join(';');
 
-export function openPool({ url, applicationName, maxConnections, logger }: ConnectionOptions): Pool {
-  const pool = new pg.Pool({
-    ...GUARDS,
-    connectionString: url,
-    application_name: applicationName,
-    max: maxConnections,
-    idleTimeoutMillis: 60_000,
-    pipeline: true,
-    types: { getTypeParser: typeParser },
-  });
-  pool.on('error', (error) => logger?.warn(`an idle ledger connection was lost: ${error.message}`));
-  pool.on('connect', (client) => {
-    // A connection that breaks while it is lent out says so here as well as in its pending queries.
-    client.on('error', () => undefined);
-    client.query(SESSION_SETTINGS).catch(() => undefined);
-  });
-  return pool;
+export function openPool(options: ConnectionOptions): Pool {
+  return guardedPool({ ...options, typeParser, settings: SESSION_SETTINGS });
 }
 
 /** A statement that is parsed and planned once per connection. */
