@@ -58,11 +58,6 @@ export function showInstant(instant: Instant | Date | null | undefined): string 
   return new Date(instant).toISOString().replace(/\.000Z$/, 'Z');
 }
 
-/** With the offset of `timezone`. */
-export function showInZone(instant: Instant, timezone: string): string {
-  return DateTime.fromMillis(instant, { zone: timezone }).toISO({ suppressMilliseconds: true }) ?? '';
-}
-
 /** 4.2 s, 3 min 7 s */
 export function showDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -53,7 +53,6 @@ export function createSchedulerMetrics() {
     ),
   };
 }
-export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
 
 function asProcessMetrics(registry: Registry): ProcessMetrics {
   return {

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { packageRoot } from '../../src/config/package-root';
+import { packageRoot, thenceCommand } from '../../src/config/package-root';
 import { defaults } from '../../src/config/settings';
 import { runCli } from '../support/run-cli';
 
@@ -25,4 +25,8 @@ test("the README's table of variables has the real defaults", () => {
   expect(readme).toContain(`| \`THENCE_PARALLELISM\` | ${defaults.parallelism} |`);
   expect(readme).toContain(`| \`THENCE_HOST\`, \`THENCE_PORT\` | ${defaults.host}, ${defaults.port} |`);
   expect(readme).toContain(`| \`THENCE_EXECUTOR\` | \`${defaults.executors[0]}\` |`);
+});
+
+test('the build makes a command that npx can start, also where npm linked an earlier build', () => {
+  expect(() => accessSync(thenceCommand, constants.X_OK)).not.toThrow();
 });
