@@ -107,6 +107,31 @@ CREATE TABLE bundle (
   CONSTRAINT bundle_format_check CHECK ((format = ANY (ARRAY['cjs'::text, 'esm'::text])))
 );
 
+CREATE TABLE callback (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  run bigint NOT NULL,
+  ti bigint,
+  event text NOT NULL,
+  version uuid NOT NULL,
+  try_number integer DEFAULT 0 NOT NULL,
+  reason text,
+  error json,
+  due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  session uuid,
+  tries integer DEFAULT 0 NOT NULL,
+  done_at timestamp with time zone,
+  outcome text,
+  created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT callback_pkey PRIMARY KEY (id),
+  CONSTRAINT callback_event_check CHECK ((event = ANY (ARRAY['success'::text, 'failure'::text, 'retry'::text, 'skipped'::text]))),
+  CONSTRAINT callback_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE,
+  CONSTRAINT callback_session_fkey FOREIGN KEY (session) REFERENCES session(id) ON DELETE SET NULL,
+  CONSTRAINT callback_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE,
+  CONSTRAINT callback_version_fkey FOREIGN KEY (version) REFERENCES dag_version(id)
+);
+CREATE INDEX callback_due ON callback USING btree (due_at) WHERE (done_at IS NULL);
+CREATE INDEX callback_of_run ON callback USING btree (run);
+
 CREATE TABLE dag (
   dag_id text NOT NULL,
   file_path text NOT NULL,
@@ -158,6 +183,11 @@ CREATE TABLE dag_run (
   end_date timestamp with time zone,
   deadline_at timestamp with time zone,
   seq bigint DEFAULT 0 NOT NULL,
+  waits_for_past boolean DEFAULT false NOT NULL,
+  keep_version boolean DEFAULT false NOT NULL,
+  retries_used integer DEFAULT 0 NOT NULL,
+  retry_at timestamp with time zone,
+  end_reason text,
   CONSTRAINT dag_run_pkey PRIMARY KEY (pk),
   CONSTRAINT dag_run_id UNIQUE (dag_id, run_id),
   CONSTRAINT dag_run_logical_date UNIQUE (dag_id, logical_date),
@@ -176,6 +206,7 @@ CREATE INDEX run_of_backfill ON dag_run USING btree (backfill_id) WHERE (backfil
 CREATE INDEX run_page ON dag_run USING btree (dag_id, run_after DESC, pk DESC);
 CREATE INDEX run_queue ON dag_run USING btree (dag_id, backfill_id, backfill_ordinal, run_after, pk) WHERE (state = 'queued'::text);
 CREATE INDEX run_recent ON dag_run USING btree (run_after DESC, pk DESC);
+CREATE INDEX run_retry ON dag_run USING btree (retry_at) WHERE (retry_at IS NOT NULL);
 CREATE INDEX run_running ON dag_run USING btree (dag_id, backfill_id) WHERE (state = 'running'::text);
 
 CREATE TABLE dag_version (
@@ -192,6 +223,16 @@ CREATE TABLE dag_version (
   CONSTRAINT dag_version_number UNIQUE (dag_id, number),
   CONSTRAINT dag_version_bundle_hash_fkey FOREIGN KEY (bundle_hash) REFERENCES bundle(hash),
   CONSTRAINT dag_version_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE
+);
+
+CREATE TABLE expansion (
+  run bigint NOT NULL,
+  owner text NOT NULL,
+  lengths integer[],
+  next_index integer DEFAULT 0 NOT NULL,
+  at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT expansion_pkey PRIMARY KEY (run, owner),
+  CONSTRAINT expansion_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE
 );
 
 CREATE TABLE import_error (
@@ -285,14 +326,73 @@ CREATE TABLE task_instance (
 ) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX ti_admissible ON task_instance USING btree (lane, pool, rank_class, priority DESC, run_after, pk) WHERE admissible;
 CREATE INDEX ti_due ON task_instance USING btree (due_at) WHERE (state = ANY (ARRAY['up_for_retry'::text, 'up_for_reschedule'::text]));
+CREATE INDEX ti_gated ON task_instance USING btree (run, task_id, map_index) WHERE ((state = 'scheduled'::text) AND (NOT admissible) AND (map_index >= 0));
+
+CREATE TABLE task_tally (
+  run bigint NOT NULL,
+  task_id text NOT NULL,
+  lengths integer[] NOT NULL,
+  length integer NOT NULL,
+  none integer DEFAULT 0 NOT NULL,
+  waiting integer DEFAULT 0 NOT NULL,
+  active integer DEFAULT 0 NOT NULL,
+  sleeping integer DEFAULT 0 NOT NULL,
+  success integer DEFAULT 0 NOT NULL,
+  failed integer DEFAULT 0 NOT NULL,
+  skipped integer DEFAULT 0 NOT NULL,
+  upstream_failed integer DEFAULT 0 NOT NULL,
+  CONSTRAINT task_tally_pkey PRIMARY KEY (run, task_id),
+  CONSTRAINT task_tally_active_check CHECK ((active >= 0)),
+  CONSTRAINT task_tally_failed_check CHECK ((failed >= 0)),
+  CONSTRAINT task_tally_length_check CHECK ((length >= 0)),
+  CONSTRAINT task_tally_none_check CHECK (("none" >= 0)),
+  CONSTRAINT task_tally_skipped_check CHECK ((skipped >= 0)),
+  CONSTRAINT task_tally_sleeping_check CHECK ((sleeping >= 0)),
+  CONSTRAINT task_tally_success_check CHECK ((success >= 0)),
+  CONSTRAINT task_tally_sum CHECK ((((((((("none" + waiting) + active) + sleeping) + success) + failed) + skipped) + upstream_failed) <= length)),
+  CONSTRAINT task_tally_upstream_failed_check CHECK ((upstream_failed >= 0)),
+  CONSTRAINT task_tally_waiting_check CHECK ((waiting >= 0)),
+  CONSTRAINT task_tally_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE ti_detail (
   ti bigint NOT NULL,
   rendered jsonb,
   note text,
+  resume json,
+  map_label text,
   CONSTRAINT ti_detail_pkey PRIMARY KEY (ti),
   CONSTRAINT ti_detail_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE
 );
+
+CREATE TABLE wait (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  ti bigint NOT NULL,
+  run bigint NOT NULL,
+  attempt uuid NOT NULL,
+  kind text NOT NULL,
+  trigger text,
+  args json NOT NULL,
+  version uuid NOT NULL,
+  resume text NOT NULL,
+  interval_ms bigint,
+  next_check_at timestamp with time zone NOT NULL,
+  timeout_at timestamp with time zone,
+  session uuid,
+  generation integer DEFAULT 0 NOT NULL,
+  created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT wait_pkey PRIMARY KEY (id),
+  CONSTRAINT wait_ti_key UNIQUE (ti),
+  CONSTRAINT wait_custom CHECK (((kind = 'custom'::text) = (trigger IS NOT NULL))),
+  CONSTRAINT wait_kind_check CHECK ((kind = ANY (ARRAY['time'::text, 'http'::text, 'file'::text, 'sql'::text, 'external-task'::text, 'dag-run'::text, 'custom'::text]))),
+  CONSTRAINT wait_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE,
+  CONSTRAINT wait_session_fkey FOREIGN KEY (session) REFERENCES session(id) ON DELETE SET NULL,
+  CONSTRAINT wait_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE,
+  CONSTRAINT wait_version_fkey FOREIGN KEY (version) REFERENCES dag_version(id)
+) WITH (fillfactor=80);
+CREATE INDEX wait_due ON wait USING btree (next_check_at) WHERE (kind <> 'custom'::text);
+CREATE INDEX wait_of_session ON wait USING btree (session) WHERE (kind = 'custom'::text);
+CREATE INDEX wait_timeout ON wait USING btree (timeout_at) WHERE (timeout_at IS NOT NULL);
 
 CREATE TABLE web_session (
   sid text NOT NULL,

@@ -8,52 +8,29 @@
  */
 import type { CompiledDag, CompiledTask } from '../dag-spec/compiled-dag';
 import { leftOutByBranch } from './branches';
+import type { Change, Resolution, RunView, Transition } from './run-view';
 import { isFinished } from './states';
 import type { TaskReason, TaskState } from './states';
 import type { Instant } from './time';
 import { countUpstreams, evaluateRule } from './trigger-rules';
 
-export interface TaskSnapshot {
-  readonly state: TaskState;
-  readonly reason: TaskReason | null;
-  /** Scheduled and through the gate: it waits for its pool and an executor only. */
-  readonly admissible: boolean;
-  /** When an up_for_retry or up_for_reschedule task may go on. */
-  readonly dueAt: Instant | null;
-  /** Task or group ids that a branch has chosen; null: it has not decided. */
-  readonly branch: readonly string[] | null;
-}
-
-export interface RunView {
-  /** By task id. */
-  readonly tasks: ReadonlyMap<string, TaskSnapshot>;
-  /** Nothing may be admitted (the DAG is paused); what is running goes on. */
-  readonly held: boolean;
-}
-
-/** Applied only where the task is still in state `expected`. */
-export interface Transition {
-  readonly taskId: string;
-  readonly expected: TaskState;
-  readonly state: TaskState;
-  readonly reason: TaskReason | null;
-  readonly admissible: boolean;
-}
-
-export interface Resolution {
-  /** At most one per task, in topological order. */
-  readonly transitions: readonly Transition[];
-  /** Nothing is left to do: the state that the run ends in. */
-  readonly ends: 'success' | 'failed' | null;
-}
+export type { RunView, TaskSnapshot, Transition, Resolution } from './run-view';
 
 /** @param changed the tasks whose state changed since the last resolution; null: look at all. */
-export function resolve(dag: CompiledDag, run: RunView, changed: readonly string[] | null, now: Instant): Resolution {
+export function resolve(dag: CompiledDag, run: RunView, changed: readonly Change[] | null, now: Instant): Resolution {
   const work = new Work(dag, run);
   applyRules(work, changed);
   const census = takeCensus(work, now);
   if (!run.held) passGate(work, census);
-  return { transitions: work.transitions(), ends: endOf(work, census) };
+  return {
+    transitions: work.transitions(),
+    sweeps: [],
+    gates: [],
+    expand: [],
+    failFast: false,
+    waitsForPast: false,
+    ends: endOf(work, census),
+  };
 }
 
 interface Decision {
@@ -97,16 +74,16 @@ class Work {
 
   transitions(): Transition[] {
     return [...this.decided]
-      .map(([taskId, decision]) => ({ taskId, expected: this.run.tasks.get(taskId)?.state ?? null, ...decision }))
+      .map(([taskId, decision]) => ({ taskId, mapIndex: -1, expected: this.run.tasks.get(taskId)?.state ?? null, ...decision }))
       .sort((a, b) => this.dag.tasks.get(a.taskId)!.index - this.dag.tasks.get(b.taskId)!.index);
   }
 }
 
-function applyRules(work: Work, changed: readonly string[] | null): void {
+function applyRules(work: Work, changed: readonly Change[] | null): void {
   const { order, tasks } = work.dag;
   const toLookAt = new Uint8Array(order.length).fill(changed === null ? 1 : 0);
   const look = (id: string) => (toLookAt[tasks.get(id)!.index] = 1);
-  for (const id of changed ?? []) {
+  for (const { taskId: id } of changed ?? []) {
     if (!tasks.has(id)) continue; // gone from this version
     look(id);
     tasks.get(id)!.downstream.forEach(look);

@@ -56,6 +56,9 @@ export function afterAttempt(
     case 'rescheduled':
       return { ...ended, state: 'up_for_reschedule', reason: 'executed', dueAt: outcome.at, piece: counters.piece + 1 };
 
+    case 'deferred':
+      return { ...ended, state: 'deferred', reason: 'executed', piece: counters.piece + 1 };
+
     case 'lost': {
       const lostInARow = counters.lostInARow + 1;
       if (!task.rerunWhenLost || lostInARow > maxLostTries) return { ...ended, state: 'failed', reason: 'lost', lostInARow };

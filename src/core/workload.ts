@@ -4,7 +4,8 @@
  */
 import type { RunType } from './states';
 import type { Instant } from './time';
-import type { JsonObject } from './json';
+import type { RunEvent, TaskEvent } from '../dag-spec/spec';
+import type { JsonObject, JsonValue } from './json';
 
 /** The run, as task code sees it. */
 export interface RunInfo {
@@ -44,9 +45,59 @@ export interface RunTask {
   readonly memoryMb: number | null;
   /** Task id → name of the input: which upstream outputs to pull before the task begins. */
   readonly inputs: { readonly [name: string]: string | readonly string[] };
+  /** Of a mapped instance: how many elements each key of the expansion has, in the order of the spec; null: not mapped. */
+  readonly mapLengths: readonly number[] | null;
+  /** The try goes on after a deferral: which method gets which event. null: `execute`. */
+  readonly resume: ResumeInfo | null;
+  /** When the first piece of this try began; null: this is the first. */
+  readonly tryStartedAt: Instant | null;
   /** Absolute path of this try's log file. */
   readonly logPath: string;
   readonly maxXcomBytes: number;
+}
+
+/** How a deferred try goes on. */
+export interface ResumeInfo {
+  /** Name of the operator's method: `method(context, event)`. */
+  readonly method: string;
+  /** event: what the trigger yielded · timeout: nothing came in time · failed: the trigger threw. */
+  readonly event:
+    | { readonly kind: 'event'; readonly payload: JsonValue }
+    | { readonly kind: 'timeout' }
+    | { readonly kind: 'failed'; readonly message: string };
+}
+
+/** What a deferred task waits for. `custom`: a Trigger class of the DAG file; all others are checked by the triggerer itself, in batches. */
+export interface WaitSpec {
+  readonly kind: 'time' | 'http' | 'file' | 'sql' | 'external-task' | 'dag-run' | 'custom';
+  /** custom: the class's `static kind`. */
+  readonly trigger: string | null;
+  /** What the trigger was made with. */
+  readonly args: JsonObject;
+  /** The first look, and the time between two of them; null: at once, or when the trigger says so. */
+  readonly firstCheckAt: Instant | null;
+  readonly intervalMs: number | null;
+  readonly timeoutAt: Instant | null;
+  /** The method that goes on. */
+  readonly resume: string;
+}
+
+/** Run one callback of a task or a DAG: after the fact, at least once, with a log of its own. */
+export interface RunCallback {
+  readonly kind: 'run-callback';
+  /** The callback's own id, in place of an attempt's. */
+  readonly attemptId: string;
+  readonly bundleHash: string;
+  readonly filePath: string;
+  readonly dagsFolder: string | null;
+  readonly run: RunInfo;
+  readonly event: TaskEvent | RunEvent;
+  /** Of a task's callback; null: the DAG's. */
+  readonly task: { readonly taskId: string; readonly mapIndex: number; readonly tryNumber: number; readonly maxTries: number } | null;
+  /** Why the task or run failed or was skipped. */
+  readonly reason: string | null;
+  readonly error: ErrorInfo | null;
+  readonly logPath: string;
 }
 
 /** Load a DAG file's bundle and answer with the specs of all DAGs it makes. */
@@ -94,6 +145,8 @@ export type Outcome =
       readonly reason: 'executed' | 'timeout' | 'oom' | 'killed';
     }
   | { readonly kind: 'rescheduled'; readonly at: Instant }
+  /** The try goes on with its next piece when the wait is over; until then it holds no process. */
+  | { readonly kind: 'deferred'; readonly wait: WaitSpec }
   | { readonly kind: 'lost'; readonly message: string }
   /** The executor gives it back before any user code began: same try, next piece. */
   | { readonly kind: 'not-started'; readonly message: string };

@@ -2,6 +2,9 @@
  * The serialized form of a DAG: what the DAG processor stores and everything else reads. Plain JSON, canonical
  * (see canonical.ts): two files that mean the same give the same bytes, so that no version is made for nothing.
  * Holds no function, no absolute path and no version of thence.
+ *
+ * Optional fields are left out at their default, so that specs which were stored before a field existed stay readable, and a DAG that
+ * does not use it keeps its hash.
  */
 import type { JsonObject, JsonValue } from '../core/json';
 
@@ -60,6 +63,17 @@ export interface DagSpec {
   /** In the order in which the file made them. */
   readonly tasks: readonly TaskSpec[];
   readonly groups: readonly GroupSpec[];
+  /** Over all runs of the DAG together. Absent: no limit. */
+  readonly maxActiveTasksPerDag?: number;
+  /** So many failed runs in a row pause the DAG. Absent: never. */
+  readonly maxConsecutiveFailedRuns?: number;
+  readonly dagrunTimeoutMs?: number;
+  readonly failFast?: true;
+  readonly runRetries?: number;
+  /** Absent: at once. */
+  readonly runRetryDelayMs?: number;
+  /** Which callbacks the file gives. */
+  readonly callbacks?: readonly RunEvent[];
   /** Between tasks; group ends are resolved. Sorted by (from, to). */
   readonly edges: readonly EdgeSpec[];
 }
@@ -70,8 +84,13 @@ export interface TaskSpec {
   readonly group: string | null;
   /** Class name, for people: 'BashOperator'. */
   readonly operator: string;
-  /** empty: succeeds without an attempt · branch: its output names what follows · task: everything else. */
-  readonly kind: 'task' | 'empty' | 'branch';
+  /**
+   * empty: succeeds without an attempt · branch: its output names which of its direct downstream follow · short_circuit: when it closes,
+   * nothing follows · task: everything else.
+   */
+  readonly kind: TaskKind;
+  /** Of a short circuit: also tasks further down are skipped, whatever their trigger rules. Absent: only those directly below. */
+  readonly ignoreDownstreamTriggerRules?: true;
   readonly triggerRule: TriggerRule;
   readonly retries: number;
   /** One per retry, the last one for all further retries. Never empty. */
@@ -98,13 +117,59 @@ export interface TaskSpec {
   readonly owner: string | null;
   /** Markdown. */
   readonly doc: string | null;
+  readonly dependsOnPast?: true;
+  /** Implies dependsOnPast. */
+  readonly waitForDownstream?: true;
+  /** Over all runs of the DAG together. */
+  readonly maxActiveTisPerDag?: number;
+  readonly maxActiveTisPerDagRun?: number;
+  readonly setup?: true;
+  readonly teardown?: { readonly onFailureFailDagrun: boolean };
+  /** What the task is mapped over. */
+  readonly expand?: ExpandSpec;
+  /** Template for the label of a mapped instance. */
+  readonly mapIndexTemplate?: string;
+  /** Which callbacks the file gives. */
+  readonly callbacks?: readonly TaskEvent[];
+  /** What the task reads and writes, for lineage: as the file wrote it. */
+  readonly inlets?: readonly JsonValue[];
+  readonly outlets?: readonly JsonValue[];
 }
+
+export type TaskKind = 'task' | 'empty' | 'branch' | 'short_circuit';
+
+export const TASK_EVENTS = ['execute', 'success', 'failure', 'retry', 'skipped'] as const;
+/** A callback of a task: `onExecute`, `onSuccess` … */
+export type TaskEvent = (typeof TASK_EVENTS)[number];
+export const RUN_EVENTS = ['success', 'failure'] as const;
+export type RunEvent = (typeof RUN_EVENTS)[number];
+
+/** Map indexes count through the combinations of a product, the last key fastest; a zip pairs the elements. */
+export interface ExpandSpec {
+  readonly kind: 'product' | 'zip';
+  /** In the order of the file. Never empty. */
+  readonly keys: readonly ExpandKeySpec[];
+  /** More instances than this fail the task. Absent: 1024. */
+  readonly maxMapLength?: number;
+}
+
+export interface ExpandKeySpec {
+  readonly name: string;
+  /** input: `context.inputs[name]` is the element · option: `this.options[name]` is. */
+  readonly target: 'input' | 'option';
+  /** A literal's elements stay in the code; only how many there are is known here. */
+  readonly source: { readonly kind: 'literal'; readonly length: number } | { readonly kind: 'task'; readonly taskId: string };
+}
+
+export const DEFAULT_MAX_MAP_LENGTH = 1024;
 
 export interface GroupSpec {
   /** With the prefix of the groups around it: 'outer.inner'. */
   readonly id: string;
   readonly parent: string | null;
   readonly doc: string | null;
+  /** A mapped group: each of its tasks has one instance per element, and depends on those of its own index inside the group. */
+  readonly expand?: ExpandSpec;
 }
 
 export interface EdgeSpec {

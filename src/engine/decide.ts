@@ -9,6 +9,6 @@ export function createDecide(): Decide {
       .map((run) => {
         // A backfill goes on while its DAG is paused: the range was asked for explicitly.
         const held = run.isPaused && run.runType !== 'backfill';
-        return { run: run.pk, ...resolve(run.dag, { tasks: run.tasks, held }, run.changed, now) };
+        return { run: run.pk, ...resolve(run.dag, { ...run.view, held }, run.changed, now) };
       });
 }

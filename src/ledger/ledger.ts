@@ -9,14 +9,14 @@
  * - A cause and its `run_wake` are committed together; a wake is deleted only under its run's lock. NOTIFY only makes it quick.
  * - Only the database's clock decides leases.
  */
-import type { TaskSnapshot, Transition } from '../core/resolve';
+import type { Change, Resolution, RunView } from '../core/run-view';
 import type { RunState, RunType, TaskState, TriggeredBy } from '../core/states';
-import type { AttemptOutcome } from '../core/workload';
+import type { AttemptOutcome, ResumeInfo } from '../core/workload';
 import type { DataInterval, Instant } from '../core/time';
 import type { JsonObject } from '../core/json';
 import type { CompiledDag } from '../dag-spec/compiled-dag';
 
-export type { TaskSnapshot, Transition } from '../core/resolve';
+export type { Change, Resolution, RunView, TaskSnapshot, Tally, Transition } from '../core/run-view';
 
 export type RunPk = number;
 export type TaskPk = number;
@@ -54,18 +54,14 @@ export interface LockedRun {
   readonly state: RunState;
   readonly isPaused: boolean;
   readonly runType: RunType;
-  /** By task id. */
-  readonly tasks: ReadonlyMap<string, TaskSnapshot>;
-  /** Task ids whose state changed in this hop or since the last resolution; `null`: unknown, look at all. */
-  readonly changed: readonly string[] | null;
+  readonly view: Omit<RunView, 'held'>;
+  /** What changed in this hop or since the last resolution; `null`: unknown, look at all. */
+  readonly changed: readonly Change[] | null;
 }
 
-/** What `decide` (engine + core, pure) wants done to one run. Applied only where `expected` still holds. */
-export interface RunDecision {
+/** What `decide` (engine + core, pure) wants done to one run. Applied only where what it expects still holds. */
+export interface RunDecision extends Resolution {
   readonly run: RunPk;
-  readonly transitions: readonly Transition[];
-  /** The run ends, or null. */
-  readonly ends: 'success' | 'failed' | null;
 }
 export type Decide = (runs: readonly LockedRun[], now: Instant) => readonly RunDecision[];
 
@@ -143,6 +139,10 @@ export interface ClaimedAttempt {
   readonly conf: JsonObject;
   readonly bundleHash: string;
   readonly filePath: string;
+  /** See RunTask. */
+  readonly mapLengths: readonly number[] | null;
+  readonly resume: ResumeInfo | null;
+  readonly tryStartedAt: Instant | null;
   /** The version that it runs: `dag.tasks.get(taskId)!.spec` has the task's options. */
   readonly dag: CompiledDag;
 }
@@ -193,6 +193,39 @@ export interface Transaction {
  * what came of it. Throwing rolls everything back and rejects with the same error. The memory ledger never calls it.
  */
 export type AlsoCommit<Result> = (transaction: Transaction, result: Result) => Promise<void>;
+
+/** Which task instances of one run a person means. */
+export interface TaskSelection {
+  readonly taskId: string;
+  /** null: all of them. A mapped task that is selected as a whole is expanded anew when it is cleared. */
+  readonly mapIndexes: readonly number[] | null;
+}
+
+export interface ClearRequest {
+  readonly run: RunPk;
+  /** null: the whole run, as a new start of it. */
+  readonly tasks: readonly TaskSelection[] | null;
+  /** latest: the DAG's newest version (live attempts keep theirs) · own: the one that the run has. */
+  readonly version: 'latest' | 'own';
+  /** Takes the place of the run's conf; null: as it is. */
+  readonly conf: JsonObject | null;
+  /** Start again as a retry of the whole run: counts against `runRetries`. */
+  readonly runRetry?: boolean;
+}
+
+export interface MarkRequest {
+  readonly run: RunPk;
+  readonly tasks: readonly TaskSelection[];
+  readonly state: 'success' | 'failed' | 'skipped';
+}
+
+/** What a wait came to. Refused when the wait is gone or its generation rose. */
+export interface WaitEvent {
+  /** uuid of the wait row */
+  readonly wait: string;
+  readonly generation: number;
+  readonly event: ResumeInfo['event'];
+}
 
 export interface Ledger {
   /** In the order of `runs`. Does not start them. */

@@ -37,6 +37,9 @@ export function toRunTask(
     isolation,
     memoryMb,
     inputs,
+    mapLengths: claimed.mapLengths,
+    resume: claimed.resume,
+    tryStartedAt: claimed.tryStartedAt,
     logPath: logs.pathOf({ dagId, runId, taskId, mapIndex, tryNumber }),
     maxXcomBytes,
   };

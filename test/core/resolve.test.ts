@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { resolve } from '../../src/core/resolve';
+import { resolve as resolveChanges } from '../../src/core/resolve';
 import type { RunView, TaskSnapshot, Transition } from '../../src/core/resolve';
 import { evaluateRule, countUpstreams } from '../../src/core/trigger-rules';
 import { leftOutByBranch } from '../../src/core/branches';
@@ -8,6 +8,7 @@ import type { TaskState } from '../../src/core/states';
 import { compileDag } from '../../src/dag-spec/compiled-dag';
 import type { CompiledDag } from '../../src/dag-spec/compiled-dag';
 import { TRIGGER_RULES } from '../../src/dag-spec/spec';
+import { unmappedView } from '../../src/ledger/unmapped-view';
 import { dagSpec, taskSpec } from '../support/factories';
 import type { DagSpecInput } from '../support/factories';
 
@@ -20,8 +21,12 @@ function view(dag: CompiledDag, states: Record<string, TaskState | Partial<TaskS
     const given = states[id] ?? {};
     return { ...nothing, ...(typeof given === 'string' ? { state: given } : given) };
   };
-  return { held, tasks: new Map(dag.order.map(({ spec }) => [spec.id, snapshot(spec.id)])) };
+  return { ...unmappedView(new Map(dag.order.map(({ spec }) => [spec.id, snapshot(spec.id)]))), held };
 }
+
+/** With changed tasks by id. */
+const resolve = (dag: CompiledDag, run: RunView, changed: readonly string[] | null, now: number) =>
+  resolveChanges(dag, run, changed && changed.map((taskId) => ({ taskId, mapIndex: -1 })), now);
 
 const stateOf = (transitions: readonly Transition[]) => Object.fromEntries(transitions.map(({ taskId, state }) => [taskId, state]));
 const admitted = (transitions: readonly Transition[]) => transitions.filter(({ admissible }) => admissible).map(({ taskId }) => taskId);
@@ -30,8 +35,8 @@ describe('resolving a run', () => {
   const chain = compile({ tasks: ['a', 'b', 'c'], edges: [['a', 'b'], ['b', 'c']] }); // prettier-ignore
 
   it('schedules the roots of a new run', () => {
-    expect(resolve(chain, view(chain), null, NOW)).toEqual({
-      transitions: [{ taskId: 'a', expected: null, state: 'scheduled', reason: null, admissible: true }],
+    expect(resolve(chain, view(chain), null, NOW)).toMatchObject({
+      transitions: [{ taskId: 'a', mapIndex: -1, expected: null, state: 'scheduled', reason: null, admissible: true }],
       ends: null,
     });
   });
@@ -53,7 +58,7 @@ describe('resolving a run', () => {
 
   it('a run without tasks succeeds', () => {
     const none = compile({ tasks: [] });
-    expect(resolve(none, view(none), null, NOW)).toEqual({ transitions: [], ends: 'success' });
+    expect(resolve(none, view(none), null, NOW)).toMatchObject({ transitions: [], ends: 'success' });
   });
 
   it('takes the state of the run from the leaves only', () => {
@@ -71,7 +76,7 @@ describe('resolving a run', () => {
 
   it('fails a run in which nothing can ever run', () => {
     const future = compile({ tasks: ['a', { id: 'b', triggerRule: 'from_the_future' as 'always' }], edges: [['a', 'b']] });
-    expect(resolve(future, view(future, { a: 'success' }), ['a'], NOW)).toEqual({ transitions: [], ends: 'failed' });
+    expect(resolve(future, view(future, { a: 'success' }), ['a'], NOW)).toMatchObject({ transitions: [], ends: 'failed' });
   });
 
   it('schedules what waited for a time when it is due, and not before', () => {
@@ -251,7 +256,14 @@ function resolveNaively(dag: CompiledDag, run: RunView): { transitions: Transiti
   const open = [...states.values()].filter((state) => !isFinished(state));
   const failed = dag.leaves.some((id) => states.get(id) === 'failed' || states.get(id) === 'upstream_failed');
   return {
-    transitions: [...states].map(([taskId, state]) => ({ taskId, expected: null, state, reason: null, admissible: admissible(taskId) })),
+    transitions: [...states].map(([taskId, state]) => ({
+      taskId,
+      mapIndex: -1,
+      expected: null,
+      state,
+      reason: null,
+      admissible: admissible(taskId),
+    })),
     ends: open.some((state) => state !== null) ? null : open.length > 0 || failed ? 'failed' : 'success',
   };
 }

@@ -89,6 +89,9 @@ export async function startHarness(make: (home: string) => Executor, parallelism
         memoryMb: null,
         inputs: {},
         logPath: path.join(folder, `logs/${taskId}-${attemptId}.log`),
+        mapLengths: null,
+        resume: null,
+        tryStartedAt: null,
         maxXcomBytes: 2_000,
         ...overrides,
       };

@@ -55,16 +55,18 @@ async function prepare(
   return run;
 }
 
+const nothingElse = { sweeps: [], gates: [], expand: [], failFast: false, waitsForPast: false, ends: null };
+
 it('the claim in SQL admits exactly what the pure function admits, whether it waited already or became ready just now', async () => {
   const ledger = new PostgresLedger({ url: db.url });
   const { session } = await new Hand(ledger).open();
   const scheduleTheRest: Decide = (runs) =>
     runs.map((run) => ({
       run: run.pk,
-      ends: null,
-      transitions: [...run.tasks]
+      ...nothingElse,
+      transitions: [...run.view.tasks]
         .filter(([, { state }]) => state === null)
-        .map(([taskId]) => ({ taskId, expected: null, state: 'scheduled', reason: null, admissible: true })),
+        .map(([taskId]) => ({ taskId, mapIndex: -1, expected: null, state: 'scheduled', reason: null, admissible: true })),
     }));
 
   await fc.assert(

@@ -2,7 +2,7 @@
 import type { EntitySchemaColumnOptions, EntitySchemaIndexOptions, EntitySchemaOptions } from 'typeorm';
 
 type Options = Omit<EntitySchemaColumnOptions, 'type'>;
-const column =
+export const column =
   (type: EntitySchemaColumnOptions['type'], fixed: Options = {}) =>
   (options: Options = {}): EntitySchemaColumnOptions => ({ type, ...fixed, ...options });
 

@@ -1,7 +1,7 @@
 import { EntitySchema } from 'typeorm';
 import type { RunState, RunType, TriggeredBy } from '../../core/states';
 import type { JsonValue } from '../../core/json';
-import { bigint, checks, identity, integer, jsonb, managed, text, timestamptz, uuid } from './columns';
+import { bigint, boolean, checks, identity, integer, jsonb, managed, text, timestamptz, uuid } from './columns';
 
 export interface DagRunRow {
   readonly pk: number;
@@ -25,6 +25,11 @@ export interface DagRunRow {
   readonly end_date: Date | null;
   readonly deadline_at: Date | null;
   readonly seq: number;
+  readonly waits_for_past: boolean;
+  readonly keep_version: boolean;
+  readonly retries_used: number;
+  readonly retry_at: Date | null;
+  readonly end_reason: string | null;
 }
 
 export const dagRunEntity = new EntitySchema<DagRunRow>({
@@ -51,6 +56,11 @@ export const dagRunEntity = new EntitySchema<DagRunRow>({
     end_date: timestamptz({ nullable: true }),
     deadline_at: timestamptz({ nullable: true }),
     seq: bigint({ default: 0 }),
+    waits_for_past: boolean({ default: false }),
+    keep_version: boolean({ default: false }),
+    retries_used: integer({ default: 0 }),
+    retry_at: timestamptz({ nullable: true }),
+    end_reason: text({ nullable: true }),
   },
   uniques: [
     { name: 'dag_run_id', columns: ['dag_id', 'run_id'] },
@@ -68,5 +78,5 @@ export const dagRunEntity = new EntitySchema<DagRunRow>({
     { name: 'dag_run_dag_id_fkey', target: 'dag', columnNames: ['dag_id'], referencedColumnNames: ['dag_id'], onDelete: 'CASCADE' },
     { name: 'dag_run_version_fkey', target: 'dag_version', columnNames: ['version'], referencedColumnNames: ['id'] },
   ],
-  indices: managed('run_deadline', 'run_ended', 'run_of_backfill', 'run_page', 'run_queue', 'run_recent', 'run_running'),
+  indices: managed('run_deadline', 'run_ended', 'run_of_backfill', 'run_page', 'run_queue', 'run_recent', 'run_retry', 'run_running'),
 });

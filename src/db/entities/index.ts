@@ -16,6 +16,10 @@ import { xcomEntity } from './xcom';
 import { auditLogEntity } from './audit-log';
 import { appUserEntity } from './app-user';
 import { webSessionEntity } from './web-session';
+import { callbackEntity } from './callback';
+import { expansionEntity } from './expansion';
+import { taskTallyEntity } from './task-tally';
+import { waitEntity } from './wait';
 
 /** Every table of ours, as TypeORM sees it. */
 export const entities: readonly EntitySchema[] = [
@@ -36,4 +40,8 @@ export const entities: readonly EntitySchema[] = [
   auditLogEntity,
   appUserEntity,
   webSessionEntity,
+  taskTallyEntity,
+  expansionEntity,
+  waitEntity,
+  callbackEntity,
 ] as readonly EntitySchema[];

@@ -68,5 +68,5 @@ export const taskInstanceEntity = new EntitySchema<TaskInstanceRow>({
   foreignKeys: [
     { name: 'task_instance_run_fkey', target: 'dag_run', columnNames: ['run'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },
   ],
-  indices: managed('ti_admissible', 'ti_due'),
+  indices: managed('ti_admissible', 'ti_due', 'ti_gated'),
 });

@@ -1,11 +1,13 @@
 import { EntitySchema } from 'typeorm';
 import type { JsonValue } from '../../core/json';
-import { bigint, jsonb, text } from './columns';
+import { bigint, json, jsonb, text } from './columns';
 
 export interface TiDetailRow {
   readonly ti: number;
   readonly rendered: JsonValue | null;
   readonly note: string | null;
+  readonly resume: JsonValue | null;
+  readonly map_label: string | null;
 }
 
 export const tiDetailEntity = new EntitySchema<TiDetailRow>({
@@ -14,6 +16,8 @@ export const tiDetailEntity = new EntitySchema<TiDetailRow>({
     ti: bigint({ primary: true, primaryKeyConstraintName: 'ti_detail_pkey' }),
     rendered: jsonb({ nullable: true }),
     note: text({ nullable: true }),
+    resume: json({ nullable: true }),
+    map_label: text({ nullable: true }),
   },
   foreignKeys: [
     { name: 'ti_detail_ti_fkey', target: 'task_instance', columnNames: ['ti'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },

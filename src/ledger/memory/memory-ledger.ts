@@ -10,6 +10,7 @@ import { systemClock } from '../../core/time';
 import type { Clock } from '../../core/time';
 import type { JsonObject } from '../../core/json';
 import type { AttemptOutcome } from '../../core/workload';
+import { unmappedView } from '../unmapped-view';
 import { compileDag } from '../../dag-spec/compiled-dag';
 import type * as port from '../ledger';
 import type { MemoryAttempt, MemoryDag, MemoryDagInput, MemoryRun, MemorySession, MemoryTask } from './memory-rows';
@@ -193,7 +194,7 @@ export class MemoryLedger implements port.Ledger {
     attempt.state = 'ended';
     const { task } = attempt;
     if (task.attempt !== attemptId || (task.state !== 'running' && task.state !== 'restarting')) return null;
-    task.run.changed?.push(task.id);
+    task.run.changed?.push({ taskId: task.id, mapIndex: -1 });
     if (task.state === 'restarting') return Object.assign(task, { state: null, reason: 'cleared', dueAt: null, piece: 0, branch: null });
 
     const spec = attempt.compiled.spec;
@@ -208,7 +209,16 @@ export class MemoryLedger implements port.Ledger {
     const { dag } = this.versions.get(run.version!)!;
     const { dagId, runType } = run.new;
     const isPaused = this.dags.get(dagId)!.isPaused;
-    return { pk: run.pk, dagId, dag, state: run.state, isPaused, runType, tasks: run.tasks, changed: run.woken ? null : run.changed };
+    return {
+      pk: run.pk,
+      dagId,
+      dag,
+      state: run.state,
+      isPaused,
+      runType,
+      view: unmappedView(run.tasks),
+      changed: run.woken ? null : run.changed,
+    };
   }
 
   private claim(
@@ -262,6 +272,9 @@ export class MemoryLedger implements port.Ledger {
       conf: run.new.conf,
       bundleHash,
       filePath,
+      mapLengths: null,
+      resume: null,
+      tryStartedAt: null,
       dag,
     };
   }

@@ -1,6 +1,7 @@
 /** The rows of the memory ledger: what the tables hold in Postgres. */
 import type { TaskReason, TaskState, RunState, AttemptState } from '../../core/states';
 import type { Instant } from '../../core/time';
+import type { Change } from '../../core/run-view';
 import type { CompiledDag, CompiledTask } from '../../dag-spec/compiled-dag';
 import type { DagSpec } from '../../dag-spec/spec';
 import type { AttemptId, NewRun, RunPk, SessionId, TaskPk, VersionId } from '../ledger';
@@ -29,7 +30,7 @@ export interface MemoryRun {
   endDate: Instant | null;
   readonly tasks: Map<string, MemoryTask>;
   /** Since the last resolution; null: look at all. */
-  changed: string[] | null;
+  changed: Change[] | null;
   woken: boolean;
 }
 

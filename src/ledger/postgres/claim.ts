@@ -135,6 +135,9 @@ export function toClaimedAttempt(row: ClaimRow, versions: VersionCache): Claimed
     conf: row.conf,
     bundleHash,
     filePath,
+    mapLengths: null,
+    resume: null,
+    tryStartedAt: null,
     dag,
   };
 }

@@ -167,6 +167,8 @@ function endStateOf(outcome: Outcome): TaskState {
       return outcome.kind;
     case 'lost':
       return 'failed';
+    case 'deferred':
+      return 'deferred';
     case 'rescheduled':
     case 'not-started':
       return 'up_for_reschedule';

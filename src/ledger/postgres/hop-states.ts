@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg';
 import type { Instant } from '../../core/time';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
 import type { LockedRun, RunPk } from '../ledger';
+import { unmappedView } from '../unmapped-view';
 import type { ClaimRow } from './claim';
 import type { LedgerContext } from './context';
 import type { RecordedEnding } from './endings';
@@ -67,8 +68,8 @@ export function toLockedRuns(states: ReadonlyMap<RunPk, RunNow>): LockedRun[] {
     state: row.state,
     isPaused: row.is_paused,
     runType: row.run_type,
-    tasks: cached.tasks,
-    changed,
+    view: unmappedView(cached.tasks),
+    changed: changed && changed.map((taskId) => ({ taskId, mapIndex: -1 })),
   }));
 }
 
