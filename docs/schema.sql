@@ -132,6 +132,23 @@ CREATE TABLE callback (
 CREATE INDEX callback_due ON callback USING btree (due_at) WHERE (done_at IS NULL);
 CREATE INDEX callback_of_run ON callback USING btree (run);
 
+CREATE TABLE connection (
+  conn_id text NOT NULL,
+  conn_type text NOT NULL,
+  description text,
+  host text,
+  port integer,
+  login text,
+  schema text,
+  password text,
+  extra text,
+  key_id text NOT NULL,
+  updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT connection_pkey PRIMARY KEY (conn_id),
+  CONSTRAINT connection_conn_id_check CHECK ((conn_id ~ '^[A-Za-z0-9_.-]{1,200}$'::text)),
+  CONSTRAINT connection_port_check CHECK (((port >= 0) AND (port <= 65535)))
+);
+
 CREATE TABLE dag (
   dag_id text NOT NULL,
   file_path text NOT NULL,
@@ -283,6 +300,7 @@ CREATE TABLE session (
   lease_until timestamp with time zone NOT NULL,
   ended_at timestamp with time zone,
   details jsonb DEFAULT '{}'::jsonb NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   CONSTRAINT session_pkey PRIMARY KEY (id),
   CONSTRAINT session_ended CHECK (((state = ANY (ARRAY['ended'::text, 'lost'::text])) = (ended_at IS NOT NULL))),
   CONSTRAINT session_kind_check CHECK ((kind = ANY (ARRAY['scheduler'::text, 'webserver'::text, 'dag-processor'::text, 'triggerer'::text, 'worker'::text, 'test'::text]))),
@@ -363,6 +381,16 @@ CREATE TABLE ti_detail (
   map_label text,
   CONSTRAINT ti_detail_pkey PRIMARY KEY (ti),
   CONSTRAINT ti_detail_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE
+);
+
+CREATE TABLE variable (
+  key text NOT NULL,
+  value text NOT NULL,
+  description text,
+  key_id text NOT NULL,
+  updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT variable_pkey PRIMARY KEY (key),
+  CONSTRAINT variable_key_check CHECK (((key <> ''::text) AND (length(key) <= 250)))
 );
 
 CREATE TABLE wait (

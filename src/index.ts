@@ -4,6 +4,7 @@ export { BashOperator, type BashOptions } from '../operators/bash-operator';
 export { BranchOperator, type Follow } from '../operators/branch-operator';
 export { EmptyOperator } from '../operators/empty-operator';
 export { FunctionOperator } from '../operators/function-operator';
+export { registerSqlDriver, sqlDriverOf, type SqlDriver, type SqlQueryOptions, type SqlResult } from './connections/sql-driver';
 export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';
 export type { JsonObject, JsonValue } from './core/json';

@@ -23,7 +23,7 @@ export interface XComQuery {
   readonly runId?: string;
 }
 
-/** A connection as user code sees it; from `THENCE_CONN_<ID>` (URI or JSON). */
+/** A connection as user code sees it, whichever backend it came from (src/secrets). */
 export interface ConnectionInfo {
   readonly id: string;
   readonly type: string;
@@ -45,7 +45,7 @@ export interface ExecutionApi {
   setRendered(attemptId: string, fields: JsonObject): Promise<void>;
   /** Data interval of the newest successful earlier run of the DAG, or null. */
   previousSuccess(attemptId: string): Promise<DataInterval | null>;
-  /** `THENCE_VAR_<KEY>`; null when there is none. */
+  /** null when no backend has it. */
   getVariable(attemptId: string, key: string): Promise<string | null>;
   getConnection(attemptId: string, id: string): Promise<ConnectionInfo | null>;
 }

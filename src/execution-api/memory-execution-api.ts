@@ -1,7 +1,7 @@
 /** The ExecutionApi of `dags test`: no database, XComs in the memory ledger, code handed in. */
 import { ThenceError } from '../core/errors';
 import type { BundleCode } from '../core/workload';
-import type { Secrets } from '../secrets/secrets';
+import type { SecretsBackend } from '../secrets/secrets';
 import { AttemptGone } from './execution-api';
 import type { ExecutionApi } from './execution-api';
 
@@ -18,7 +18,7 @@ export interface XComStore {
 export interface MemoryExecutionApiOptions {
   readonly ledger: XComStore;
   readonly bundles: readonly BundleCode[];
-  readonly secrets: Secrets;
+  readonly secrets: SecretsBackend;
 }
 
 export function createMemoryExecutionApi({ ledger, bundles, secrets }: MemoryExecutionApiOptions): ExecutionApi {
@@ -43,7 +43,7 @@ export function createMemoryExecutionApi({ ledger, bundles, secrets }: MemoryExe
     },
     setRendered: async () => undefined,
     previousSuccess: async () => null, // there is only this run
-    getVariable: async (_attemptId, key) => secrets.variable(key),
-    getConnection: async (_attemptId, id) => secrets.connection(id),
+    getVariable: async (_attemptId, key) => secrets.getVariable(key),
+    getConnection: async (_attemptId, id) => secrets.getConnection(id),
   };
 }

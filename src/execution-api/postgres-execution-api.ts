@@ -7,7 +7,7 @@ import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
 import type { DataInterval } from '../core/time';
 import type { BundleCode } from '../core/workload';
-import type { Secrets } from '../secrets/secrets';
+import type { SecretsBackend } from '../secrets/secrets';
 import { batched } from './batch';
 import { AttemptGone } from './execution-api';
 import type { ConnectionInfo, ExecutionApi, XComEntry, XComQuery } from './execution-api';
@@ -15,7 +15,7 @@ import { whileAway } from './while-away';
 
 export interface PostgresExecutionApiOptions {
   readonly pool: Pool;
-  readonly secrets: Secrets;
+  readonly secrets: SecretsBackend;
   readonly maxXcomBytes: number;
 }
 
@@ -83,11 +83,11 @@ export class PostgresExecutionApi implements ExecutionApi {
   }
 
   async getVariable(_attemptId: string, key: string): Promise<string | null> {
-    return this.options.secrets.variable(key);
+    return this.options.secrets.getVariable(key);
   }
 
   async getConnection(_attemptId: string, id: string): Promise<ConnectionInfo | null> {
-    return this.options.secrets.connection(id);
+    return this.options.secrets.getConnection(id);
   }
 
   private async write(attemptId: string, sql: string, values: readonly unknown[]): Promise<void> {

@@ -11,7 +11,7 @@ import type { LogLevel } from '../logs/log-store';
 import { macros } from '../templates/macros';
 import type { AttemptLog } from './attempt-log';
 import { toJsonText } from './json-value';
-import { secretParts } from './secret-parts';
+import { secretParts, secretPartsOfVariable } from './secret-parts';
 import type { Stopper } from './stop';
 
 export interface ContextParts {
@@ -96,11 +96,14 @@ export function makeContext(parts: ContextParts): TaskContext {
     variables: {
       async get(key: string, ...fallback: unknown[]): Promise<string> {
         const value = await api.getVariable(attemptId, key);
-        if (value !== null) return value;
+        if (value !== null) {
+          for (const secret of secretPartsOfVariable(key, value)) log.hide(secret);
+          return value;
+        }
         if (fallback.length > 0) return fallback[0] as string;
         throw new ThenceError(
           'NOT_FOUND',
-          `there is no variable "${key}"; set THENCE_VAR_${key.toUpperCase()} for the scheduler, or give variables.get a fallback`,
+          `there is no variable "${key}"; make it with "thence variables set", or give variables.get a fallback`,
         );
       },
     },
@@ -110,7 +113,7 @@ export function makeContext(parts: ContextParts): TaskContext {
         if (!connection)
           throw new ThenceError(
             'NOT_FOUND',
-            `there is no connection "${id}"; set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`,
+            `there is no connection "${id}"; make it with "thence connections set", or set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`,
           );
         for (const secret of secretParts(connection)) log.hide(secret);
         return connection;

@@ -60,7 +60,8 @@ function handlerOf(route: Route, context: ApiContext, checkAnswers: boolean): Re
     } as never);
     if (answer instanceof OtherAnswer) return sendOther(answer, response);
     if (checkAnswers) route.response.parse(answer);
-    response.status(route.status ?? 200).json(answer);
+    if (route.status === 204) response.status(204).end();
+    else response.status(route.status ?? 200).json(answer);
   };
 }
 

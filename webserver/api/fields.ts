@@ -91,3 +91,6 @@ export const jsonObject = z.record(z.string(), z.unknown());
 
 /** Seconds between two moments, or null while there is no end. */
 export const seconds = (from: Date | null, to: Date | null) => (from && to ? (to.getTime() - from.getTime()) / 1000 : null);
+
+/** The answer of a route with status 204. */
+export const nothing = z.undefined();

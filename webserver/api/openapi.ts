@@ -61,14 +61,18 @@ function operation(route: Route): object {
     responses: {
       [route.status ?? 200]: {
         description: 'Success',
-        content: {
-          'application/json': { schema: jsonSchema(route.response, 'output') },
-          ...Object.fromEntries((route.otherTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
-        },
+        ...(route.status === 204 ? {} : { content: contentOf(route) }),
       },
       ...Object.fromEntries([...errors].map((status) => [status, problem('HTTPExceptionResponse')])),
       ...(takesInput ? { 422: problem('HTTPValidationError') } : {}),
     },
+  };
+}
+
+function contentOf(route: Route): object {
+  return {
+    'application/json': { schema: jsonSchema(route.response, 'output') },
+    ...Object.fromEntries((route.otherTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
   };
 }
 

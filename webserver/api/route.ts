@@ -48,7 +48,7 @@ export interface Route<
   B extends z.ZodType | undefined = z.ZodType | undefined,
   R extends z.ZodType = z.ZodType,
 > {
-  readonly method: 'get' | 'post' | 'put' | 'patch';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With the parameters in braces: '/api/v2/dags/{dag_id}'. */
   readonly path: string;
   readonly id: string;
@@ -61,7 +61,7 @@ export interface Route<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
-  /** Of success; 200. */
+  /** Of success; 200. With 204 nothing is sent: `response` is `nothing` of fields.ts. */
   readonly status?: number;
   readonly response: R;
   readonly otherTypes?: readonly string[];

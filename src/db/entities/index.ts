@@ -20,6 +20,8 @@ import { callbackEntity } from './callback';
 import { expansionEntity } from './expansion';
 import { taskTallyEntity } from './task-tally';
 import { waitEntity } from './wait';
+import { variableEntity } from './variable';
+import { connectionEntity } from './connection';
 
 /** Every table of ours, as TypeORM sees it. */
 export const entities: readonly EntitySchema[] = [
@@ -44,4 +46,6 @@ export const entities: readonly EntitySchema[] = [
   expansionEntity,
   waitEntity,
   callbackEntity,
+  variableEntity,
+  connectionEntity,
 ] as readonly EntitySchema[];

@@ -1,6 +1,6 @@
 import { EntitySchema } from 'typeorm';
 import type { JsonValue } from '../../core/json';
-import { checks, integer, jsonb, managed, text, textArray, timestamptz, uuid } from './columns';
+import { checks, identity, integer, jsonb, managed, text, textArray, timestamptz, uuid } from './columns';
 
 export interface SessionRow {
   readonly id: string;
@@ -17,6 +17,8 @@ export interface SessionRow {
   readonly lease_until: Date;
   readonly ended_at: Date | null;
   readonly details: JsonValue;
+  /** What clients of the REST API know it by. */
+  readonly number: number;
 }
 
 export const sessionEntity = new EntitySchema<SessionRow>({
@@ -36,6 +38,7 @@ export const sessionEntity = new EntitySchema<SessionRow>({
     lease_until: timestamptz(),
     ended_at: timestamptz({ nullable: true }),
     details: jsonb({ default: () => "'{}'" }),
+    number: identity(),
   },
   checks: checks('session_ended', 'session_kind_check', 'session_state_check'),
   indices: managed('session_lease'),
