@@ -21,7 +21,7 @@ import { findFiles, importsDagClass } from './find-files';
 import type { ImportError } from './import-error';
 import { LeaseLost, ProcessorLease, type Holder } from './lease';
 import { loadFile, type LoadedFile } from './load-file';
-import { LoadHosts, LoadHostsStopped } from './load-host';
+import { LoadHosts, LoadHostsStopped } from '../user-code/load-hosts';
 import { noDagError, ownDags } from './ownership';
 import { clearError, forgetMissingFiles, storeError, storeFile, type StoreContext, type Stored } from './store';
 import { DagsFolderWatcher } from './watcher';

@@ -7,7 +7,7 @@ import type { DagSpec } from '../dag-spec/spec';
 import { findFiles, importsDagClass } from './find-files';
 import type { ImportError } from './import-error';
 import { loadFile, type LoadedFile } from './load-file';
-import { LoadHosts } from './load-host';
+import { LoadHosts } from '../user-code/load-hosts';
 import { duplicateError, noDagError, ownDags } from './ownership';
 
 export interface LoadedDagFile {

@@ -11,7 +11,7 @@ import { describeCircularImport } from './circular-import';
 import { importsSomething, mayMakeDags } from './find-files';
 import { loadError, ownFrames, plainError } from './import-error';
 import type { ImportError } from './import-error';
-import type { LoadHosts, LoadOutcome } from './load-host';
+import type { LoadHosts, LoadOutcome } from '../user-code/load-hosts';
 
 export interface MadeDag {
   readonly spec: DagSpec;

@@ -9,7 +9,7 @@ import { findFiles } from '../dag-processor/find-files';
 import type { ImportError } from '../dag-processor/import-error';
 import { loadFile } from '../dag-processor/load-file';
 import type { LoadedFile } from '../dag-processor/load-file';
-import { LoadHosts } from '../dag-processor/load-host';
+import { LoadHosts } from '../user-code/load-hosts';
 import type { DagSpec } from '../dag-spec/spec';
 
 /** A DAG with the code that makes it. */

@@ -1,6 +1,6 @@
 /**
  * Entry of a load host: a child process that evaluates DAG files, one at a time, and answers with their specs. Whatever a file does here
- * (throws, exits, loops, eats memory) ends this process at worst; src/dag-processor/load-host.ts starts another.
+ * (throws, exits, loops, eats memory) ends this process at worst; load-hosts.ts starts another.
  */
 import { writeSync } from 'node:fs';
 import type { ErrorInfo } from '../core/workload';

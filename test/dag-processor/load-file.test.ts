@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadFile } from '../../src/dag-processor/load-file';
-import { LoadHosts } from '../../src/dag-processor/load-host';
+import { LoadHosts } from '../../src/user-code/load-hosts';
 import { makeFolder, type FolderContent } from './make-folder';
 
 const hosts = new LoadHosts({ dagFileTimeoutMs: 30_000, dagFileMemoryMb: 150 });

@@ -1,5 +1,5 @@
 /**
- * Runs LoadDagFile workloads in child processes (src/user-code/load-host-main.ts). A file that does not come to an end, exits, or eats
+ * Runs LoadDagFile workloads in child processes (load-host-main.ts). A file that does not come to an end, exits, or eats
  * memory costs its process and nothing else; processes are kept warm between files and replaced after a number of them.
  */
 import { fork } from 'node:child_process';
@@ -9,9 +9,9 @@ import type { Readable } from 'node:stream';
 import type { Config } from '../config/config';
 import { compiledEntry } from '../config/package-root';
 import type { LoadDagFile } from '../core/workload';
-import { LAST_WORDS_FD } from '../user-code/load-messages';
-import type { LastWords, LoadReply, LoadRequest, LoadResult } from '../user-code/load-messages';
-import { userEnvironment } from '../user-code/user-environment';
+import { LAST_WORDS_FD } from './load-messages';
+import type { LastWords, LoadReply, LoadRequest, LoadResult } from './load-messages';
+import { userEnvironment } from './user-environment';
 
 export interface LoadOutcome {
   /** null: the host died of this file; `death` says how. */

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { compiledEntry } from '../../src/config/package-root';
 import { loadFile } from '../../src/dag-processor/load-file';
-import { LoadHosts } from '../../src/dag-processor/load-host';
+import { LoadHosts } from '../../src/user-code/load-hosts';
 import { eventually } from '../support/eventually';
-import { makeFolder } from './make-folder';
+import { makeFolder } from '../dag-processor/make-folder';
 
 const limits = { dagFileTimeoutMs: 60_000, dagFileMemoryMb: 200 };
 
@@ -40,7 +40,7 @@ test('a process that loads for ever ends when the one that started it is killed'
   const parent = path.join(root, '.parent.cjs');
   writeFileSync(
     parent,
-    `const { LoadHosts } = require(${JSON.stringify(compiledEntry('src/dag-processor/load-host'))});
+    `const { LoadHosts } = require(${JSON.stringify(compiledEntry('src/user-code/load-hosts'))});
      const { loadFile } = require(${JSON.stringify(compiledEntry('src/dag-processor/load-file'))});
      void loadFile(${JSON.stringify(root)}, 'etl.ts', new LoadHosts(${JSON.stringify(limits)}));`,
   );
