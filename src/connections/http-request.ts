@@ -1,0 +1,182 @@
+/** One HTTP request, alone or by a connection: what HttpOperator, HttpSensor, WebhookNotifier and the wait of kind 'http' send. */
+import type { Agent, Dispatcher } from 'undici';
+import { ThenceError } from '../core/errors';
+import type { HttpRequest } from '../core/waits';
+import type { ConnectionInfo } from '../execution-api/execution-api';
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** In lower case; several of one name are joined by ', '. */
+  readonly headers: { readonly [name: string]: string };
+  readonly text: string;
+  /** After redirects. */
+  readonly url: string;
+}
+
+export interface SendOptions {
+  readonly signal?: AbortSignal;
+  /** A longer body is an error. */
+  readonly maxBytes?: number;
+}
+
+/** Connections are kept for a while in a process that sends many; one pool for each way of looking at certificates. */
+const agents = new Map<boolean, Promise<Agent>>();
+const KEEP_ALIVE_MS = 4_000;
+
+/**
+ * @param connection that `request.connection` names; null when it names none
+ * @returns whatever the server answers, also a status of 400 and above
+ * @throws when nothing comes within `timeoutMs`, the server cannot be reached, or the answer is too long: a sentence without credentials
+ */
+export async function sendHttp(request: HttpRequest, connection: ConnectionInfo | null, options: SendOptions = {}): Promise<HttpAnswer> {
+  const { signal, maxBytes = 32 * 1024 * 1024 } = options;
+  signal?.throwIfAborted();
+  const url = urlOf(request, connection);
+  const timeout = AbortSignal.timeout(request.timeoutMs);
+  const { fetch } = await import('undici');
+  try {
+    const response = await fetch(bare(url), {
+      method: request.method,
+      headers: { ...credentialsIn(url), ...headersOf(request, connection) },
+      body: request.body,
+      redirect: request.followRedirects ? 'follow' : 'manual',
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      dispatcher: (await agentOf(request.verifyTls)) as Dispatcher,
+    });
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      text: await readText(response.body as AsyncIterable<Uint8Array> | null, maxBytes),
+      url: response.url === '' ? bare(url).href : response.url,
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw explained(error, request, url, timeout.aborted);
+  }
+}
+
+/** The target for messages, without what may be secret (login, password, query): 'GET https://host/path'. */
+export const nameOfRequest = (request: HttpRequest, connection: ConnectionInfo | null): string =>
+  nameOf(request.method, urlOf(request, connection));
+
+function nameOf(method: string, url: URL): string {
+  const shown = bare(url);
+  shown.search = '';
+  shown.hash = '';
+  return `${method} ${shown.href}`;
+}
+
+function urlOf({ connection: id, url, query }: HttpRequest, connection: ConnectionInfo | null): URL {
+  let full: URL;
+  try {
+    full = new URL(connection === null ? url : joined(baseOf(connection), url));
+  } catch {
+    throw new ThenceError(
+      'INVALID_VALUE',
+      id === null
+        ? `the url ${JSON.stringify(url)} is not absolute: give 'https://host/path', or a \`connection\` that names the host`
+        : `the url ${JSON.stringify(url)} does not fit connection "${id}", whose host is ${JSON.stringify(connection?.host ?? null)}`,
+    );
+  }
+  if (!['http:', 'https:'].includes(full.protocol))
+    throw new ThenceError('INVALID_VALUE', `the url ${JSON.stringify(bare(full).href)} is neither http nor https`);
+  for (const [name, value] of Object.entries(query))
+    for (const one of typeof value === 'string' ? [value] : value) full.searchParams.append(name, one);
+  return full;
+}
+
+/** An absolute url stands for itself, as long as it is on the connection's own host: credentials go nowhere else. */
+function joined(base: URL, url: string): string {
+  if (/^https?:\/\//i.test(url)) {
+    if (new URL(url).origin !== base.origin) throw new Error('another host');
+    return url;
+  }
+  const path = url.replace(/^\/+/, '');
+  return path === '' || path.startsWith('?') ? `${base.href}${path}` : `${base.href.replace(/\/$/, '')}/${path}`;
+}
+
+/** As Airflow reads it: the host may hold the protocol; else `schema` does, when it is one; else the type says it. `extra.path` is a prefix. */
+function baseOf({ type, host, port, schema }: ConnectionInfo): URL {
+  if (host === null || host === '') throw new Error('no host');
+  const protocol = /^https?$/.test(schema ?? '') ? schema! : /^https/.test(type) ? 'https' : 'http';
+  const base = new URL(/^https?:\/\//i.test(host) ? host : `${protocol}://${host}`);
+  if (port !== null) base.port = String(port);
+  if (schema !== null && !/^https?$/.test(schema)) base.pathname = joinedPath(base.pathname, schema);
+  return base;
+}
+
+const joinedPath = (left: string, right: string) => `${left.replace(/\/$/, '')}/${right.replace(/^\//, '')}`;
+
+/** The request's own come over those of the connection (`extra.headers`), which come over its login. */
+function headersOf(request: HttpRequest, connection: ConnectionInfo | null): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const add = (more: object) => {
+    for (const [name, value] of Object.entries(more)) headers[name.toLowerCase()] = String(value);
+  };
+  if (connection) {
+    const { login, password, extra } = connection;
+    if (login !== null && login !== '') add({ authorization: `Basic ${Buffer.from(`${login}:${password ?? ''}`).toString('base64')}` });
+    else if (password !== null && password !== '') add({ authorization: `Bearer ${password}` });
+    if (typeof extra['headers'] === 'object' && extra['headers'] !== null) add(extra['headers']);
+  }
+  add(request.headers);
+  return headers;
+}
+
+async function agentOf(verifyTls: boolean): Promise<Agent> {
+  let agent = agents.get(verifyTls);
+  if (!agent) {
+    // Its own timers are off: `timeoutMs` is the one limit. Sockets that wait do not hold a process.
+    const make = async () => {
+      const { Agent } = await import('undici');
+      return new Agent({
+        connect: { rejectUnauthorized: verifyTls, timeout: 0 },
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      });
+    };
+    agents.set(verifyTls, (agent = make()));
+  }
+  return agent;
+}
+
+async function readText(body: AsyncIterable<Uint8Array> | null, maxBytes: number): Promise<string> {
+  if (body === null) return '';
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw new TooLong(maxBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+class TooLong extends Error {
+  constructor(readonly maxBytes: number) {
+    super('the answer is too long');
+  }
+}
+
+function explained(error: unknown, { method, timeoutMs }: HttpRequest, url: URL, timedOut: boolean): Error {
+  const target = nameOf(method, url);
+  if (timedOut) return new Error(`${target} took longer than ${timeoutMs / 1000} s`);
+  if (error instanceof TooLong) return new Error(`${target} answered with more than ${error.maxBytes} bytes`);
+  const { cause } = error as { cause?: { code?: string; message?: string } };
+  const why = cause?.message || cause?.code || (error as Error).message;
+  return new Error(`${target} failed: ${why}`, { cause: error });
+}
+
+/** Without login and password: fetch takes none in a URL. */
+function bare(url: URL): URL {
+  const copy = new URL(url);
+  copy.username = '';
+  copy.password = '';
+  return copy;
+}
+
+function credentialsIn({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {};
+  return { authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` };
+}
