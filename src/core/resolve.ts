@@ -26,8 +26,10 @@ export function resolve(dag: CompiledDag, run: RunView, changed: readonly Change
     transitions: work.transitions(),
     sweeps: [],
     gates: [],
+    withdraw: [],
     expand: [],
     failFast: false,
+    wants: [],
     waitsForPast: false,
     ends: endOf(work, census),
   };

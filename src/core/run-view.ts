@@ -54,7 +54,8 @@ export interface RunView {
   readonly mapped: ReadonlyMap<string, Tally>;
   /**
    * Instances of expanded tasks inside mapped groups: task id → map index → instance. Holds at least every task of the group at each
-   * index that `changed` names, and all of them when `changed` is null.
+   * index that `changed` names, and all of them when `changed` is null. Where more are needed (something outside of the group lets
+   * all of its instances go on), the answer says so: `Resolution.wants`.
    */
   readonly instances: ReadonlyMap<string, ReadonlyMap<number, TaskSnapshot>>;
   /** Tasks or groups whose expansion is under way. */
@@ -78,7 +79,7 @@ export interface Transition {
   readonly admissible: boolean;
 }
 
-/** All instances of an expanded task that are undecided. */
+/** All instances of an expanded task that are undecided (state null): of a mapped task, or of the first tasks of a mapped group. */
 export interface Sweep {
   readonly taskId: string;
   readonly state: 'scheduled' | 'skipped' | 'upstream_failed';
@@ -96,10 +97,20 @@ export interface Resolution {
   readonly transitions: readonly Transition[];
   readonly sweeps: readonly Sweep[];
   readonly gates: readonly Gate[];
+  /** Expanded tasks of a held run: instances that have passed the gate and have not begun go back before it. Applied before `gates`. */
+  readonly withdraw: readonly string[];
   /** Mapped tasks and groups (by id) that can be expanded now: what they map over is complete. */
   readonly expand: readonly string[];
-  /** A task of a failFast DAG failed: what runs is stopped and fails, what has not begun is skipped; teardowns go on. */
+  /**
+   * A task of a failFast DAG failed: what runs (or sleeps) is stopped and fails, what has not begun is skipped, both with the reason
+   * `fail_fast`; teardowns go on. Nothing else is decided by this answer: the run has to be looked at again (`changed` null) after it.
+   */
   readonly failFast: boolean;
+  /**
+   * Mapped groups (by id) of which every instance is needed and the view holds only some. Nothing else of this answer counts: ask again
+   * with all instances of these groups, before anything is applied.
+   */
+  readonly wants: readonly string[];
   /** All that is left of the run waits for an earlier run: it keeps nobody out of maxActiveRuns. */
   readonly waitsForPast: boolean;
   /** Nothing is left to do: the state that the run ends in. */

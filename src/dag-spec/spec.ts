@@ -101,7 +101,9 @@ export interface TaskSpec {
   readonly pool: string;
   readonly poolSlots: number;
   readonly priorityWeight: number;
-  readonly weightRule: WeightRule;
+  /** custom: the DAG's own strategy, asked when the DAG was stored; `customWeight` is what it said. */
+  readonly weightRule: WeightRule | 'custom';
+  readonly customWeight?: number;
   readonly queue: string;
   /** Name of the executor; null is the default one. */
   readonly executor: string | null;

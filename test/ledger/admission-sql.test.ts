@@ -55,7 +55,7 @@ async function prepare(
   return run;
 }
 
-const nothingElse = { sweeps: [], gates: [], expand: [], failFast: false, waitsForPast: false, ends: null };
+const nothingElse = { sweeps: [], gates: [], withdraw: [], expand: [], failFast: false, wants: [], waitsForPast: false, ends: null };
 
 it('the claim in SQL admits exactly what the pure function admits, whether it waited already or became ready just now', async () => {
   const ledger = new PostgresLedger({ url: db.url });
