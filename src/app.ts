@@ -13,6 +13,7 @@ import { ensureEmbeddedPostgres } from './db/embedded/embedded-postgres';
 import { createDatabase } from './db/embedded/create-database';
 import { migrate, pendingMigrations } from './db/migrate';
 import { waitForDatabase } from './db/wait-for-database';
+import type { Cipher } from './secrets/cipher';
 import { PostgresLedger } from './ledger/postgres/postgres-ledger';
 import { createWakeup } from './service/wakeup';
 import type { Logger } from './telemetry/logger';
@@ -84,8 +85,11 @@ export async function openServer(config: Config, name: string, logger: Logger, s
 }
 
 /** The commands of a process that only changes what people ask for: the web server, the command line. */
-export function openCommands(database: Database, logger?: Logger): { readonly commands: Commands; readonly close: () => Promise<void> } {
+export function openCommands(
+  database: Database,
+  { logger, cipher }: { readonly logger?: Logger; readonly cipher?: () => Cipher } = {},
+): { readonly commands: Commands; readonly close: () => Promise<void> } {
   const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-commands', maxConnections: 2, logger });
-  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool) });
+  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool), cipher });
   return { commands, close: () => ledger.close() };
 }

@@ -13,6 +13,7 @@ import type { Config } from '../src/config/config';
 import { packageRoot } from '../src/config/package-root';
 import type { Database } from '../src/db/database';
 import type { LogStore } from '../src/logs/log-store';
+import type { Cipher } from '../src/secrets/cipher';
 import type { Logger } from '../src/telemetry/logger';
 import { apiRouter } from './api/api-router';
 import { adminRoutes } from './routes/admin';
@@ -39,6 +40,8 @@ export interface WebserverDeps {
   readonly commands: Commands;
   readonly logStore: LogStore;
   readonly secretKey: string;
+  /** Opens what is stored of variables and connections. */
+  readonly cipher: Cipher;
   readonly logger: Logger;
   /** The text of /metrics. */
   readonly metrics: () => Promise<string>;

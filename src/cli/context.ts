@@ -71,6 +71,7 @@ export async function withDatabaseUrl<T>(
 export async function withCommands<T>(config: Config, use: (commands: Commands, db: Database) => Promise<T>): Promise<T> {
   // What only reads does without them.
   const { createCommands } = load('../commands/create-commands') as typeof import('../commands/create-commands');
+  const { loadKnownCipher } = load('../secrets/load-cipher') as typeof import('../secrets/load-cipher');
   const { PostgresLedger } = load('../ledger/postgres/postgres-ledger') as typeof import('../ledger/postgres/postgres-ledger');
   return withDatabase(config, async (database) => {
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-cli', maxConnections: 2 });
@@ -84,6 +85,7 @@ export async function withCommands<T>(config: Config, use: (commands: Commands, 
         woken = true;
         wakeup();
       },
+      cipher: () => loadKnownCipher(config),
     });
     try {
       return await use(commands, database);

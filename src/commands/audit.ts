@@ -1,12 +1,14 @@
 import type { JsonObject } from '../core/json';
+import { hideSensitive } from '../core/sensitive';
 import type { Transaction } from '../ledger/ledger';
 import type { Actor } from './commands';
 
 export interface AuditEntry {
   /** Verb and noun: 'trigger_run'. */
   readonly action: string;
-  readonly dagId: string;
+  readonly dagId?: string;
   readonly runId?: string;
+  /** What stands under a sensitive name is hidden. Values of variables are not for here: they are encrypted where they are stored. */
   readonly details?: JsonObject;
 }
 
@@ -16,8 +18,8 @@ export async function writeAudit(transaction: Transaction, actor: Actor, entry: 
     actor.user,
     actor.via,
     entry.action,
-    entry.dagId,
+    entry.dagId ?? null,
     entry.runId ?? null,
-    JSON.stringify(entry.details ?? {}),
+    JSON.stringify(hideSensitive(entry.details ?? {})),
   ]);
 }

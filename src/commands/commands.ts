@@ -87,6 +87,60 @@ export interface CreatedBackfill {
   readonly total: number;
 }
 
+/** What to do with names that are there already, and with those that are not. */
+export interface StoreOptions {
+  /** Default 'overwrite'. 'fail': nothing of the list is stored. */
+  readonly ifExists?: 'fail' | 'skip' | 'overwrite';
+  /** Default 'create'. 'fail': nothing of the list is stored. */
+  readonly ifMissing?: 'create' | 'fail' | 'skip';
+}
+export interface DeleteOptions {
+  /** Default 'fail': nothing of the list is deleted. */
+  readonly ifMissing?: 'fail' | 'skip';
+}
+
+/** Names, in the order in which they were given. */
+export interface Stored {
+  readonly created: readonly string[];
+  readonly updated: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+/** What is left out of a variable, connection or pool that exists stays as it is. */
+export interface VariableInput {
+  /** 1 to 250 characters. */
+  readonly key: string;
+  /** Needed by a new one. `***`, alone or inside JSON, stands for what is stored. */
+  readonly value?: string;
+  readonly description?: string | null;
+}
+
+export interface ConnectionInput {
+  /** `[A-Za-z0-9_.-]{1,200}` */
+  readonly id: string;
+  /** Needed by a new one. */
+  readonly type?: string;
+  readonly description?: string | null;
+  readonly host?: string | null;
+  readonly port?: number | null;
+  readonly login?: string | null;
+  /** `***` stands for the stored one. */
+  readonly password?: string | null;
+  readonly schema?: string | null;
+  /** `***` in it stands for what is stored there. */
+  readonly extra?: JsonObject | null;
+}
+
+export interface PoolInput {
+  /** 1 to 256 characters. */
+  readonly name: string;
+  /** -1: without a limit. Needed by a new one. */
+  readonly slots?: number;
+  readonly description?: string | null;
+  /** Whether deferred tasks keep their slots. Default false. */
+  readonly includeDeferred?: boolean;
+}
+
 export interface Commands {
   /** @throws NOT_FOUND unknown DAG (with close names) · INVALID_VALUE · ALREADY_EXISTS run id or logical date */
   triggerRun(request: TriggerRequest, actor: Actor): Promise<TriggeredRun>;
@@ -108,4 +162,21 @@ export interface Commands {
   cancelBackfill(id: number, actor: Actor): Promise<void>;
   pauseBackfill(id: number, actor: Actor): Promise<void>;
   unpauseBackfill(id: number, actor: Actor): Promise<void>;
+  /** All or nothing. @throws INVALID_VALUE · ALREADY_EXISTS or NOT_FOUND naming all keys, as the options say · CONFIG the secret key is another */
+  storeVariables(variables: readonly VariableInput[], options: StoreOptions, actor: Actor): Promise<Stored>;
+  deleteVariables(keys: readonly string[], options: DeleteOptions, actor: Actor): Promise<{ readonly deleted: readonly string[] }>;
+  storeConnections(connections: readonly ConnectionInput[], options: StoreOptions, actor: Actor): Promise<Stored>;
+  deleteConnections(ids: readonly string[], options: DeleteOptions, actor: Actor): Promise<{ readonly deleted: readonly string[] }>;
+  /** A pool may become smaller than what its running tasks hold: nothing starts in it until enough have ended. */
+  storePools(pools: readonly PoolInput[], options: StoreOptions, actor: Actor): Promise<Stored>;
+  /** Tasks of a pool that is gone do not start. @throws INVALID_VALUE for default_pool */
+  deletePools(names: readonly string[], options: DeleteOptions, actor: Actor): Promise<{ readonly deleted: readonly string[] }>;
+  /** Encrypts all that is stored anew with the current key. */
+  reencryptSecrets(actor: Actor): Promise<{ readonly variables: number; readonly connections: number }>;
+  /** @throws ALREADY_EXISTS · INVALID_VALUE */
+  createUser(user: { readonly username: string; readonly password: string; readonly role?: string }, actor: Actor): Promise<void>;
+  /** Signs the user out. @throws NOT_FOUND · CONFLICT the last one */
+  deleteUser(username: string, actor: Actor): Promise<void>;
+  /** Ends the user's sessions in browsers. @throws NOT_FOUND · INVALID_VALUE */
+  setPassword(user: { readonly username: string; readonly password: string }, actor: Actor): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/time';
 import type { Database } from '../db/database';
 import type { Ledger } from '../ledger/ledger';
+import type { Cipher } from '../secrets/cipher';
 import type { Wakeup } from '../service/wakeup';
 
 /** What every command works with; its first argument. */
@@ -10,4 +11,6 @@ export interface CommandContext {
   readonly clock: Clock;
   /** Called after each commit that gives the schedulers something to do. */
   readonly wakeup: Wakeup;
+  /** Made when a secret is to be stored. Left out, nothing secret can be. */
+  readonly cipher?: () => Cipher;
 }

@@ -2,11 +2,17 @@ import { cancelBackfill, setBackfillPaused } from './change-backfill';
 import { clearRun } from './clear-run';
 import type { Commands } from './commands';
 import type { CommandContext } from './context';
+import { createUser, deleteUser, setPassword } from './change-users';
 import { createBackfill } from './create-backfill';
 import { markRun } from './mark-run';
+import { deleteConnections, deletePools, deleteVariables } from './delete-stored';
 import { dryRunBackfill } from './plan-backfill';
+import { reencryptSecrets } from './reencrypt-secrets';
 import { setPaused } from './set-paused';
 import { setRunNote } from './set-run-note';
+import { storeConnections } from './store-connections';
+import { storePools } from './store-pools';
+import { storeVariables } from './store-variables';
 import { triggerRun } from './trigger-run';
 
 export function createCommands(context: CommandContext): Commands {
@@ -21,5 +27,15 @@ export function createCommands(context: CommandContext): Commands {
     cancelBackfill: (id, actor) => cancelBackfill(context, id, actor),
     pauseBackfill: (id, actor) => setBackfillPaused(context, id, true, actor),
     unpauseBackfill: (id, actor) => setBackfillPaused(context, id, false, actor),
+    storeVariables: (variables, options, actor) => storeVariables(context, variables, options, actor),
+    deleteVariables: (keys, options, actor) => deleteVariables(context, keys, options, actor),
+    storeConnections: (connections, options, actor) => storeConnections(context, connections, options, actor),
+    deleteConnections: (ids, options, actor) => deleteConnections(context, ids, options, actor),
+    storePools: (pools, options, actor) => storePools(context, pools, options, actor),
+    deletePools: (names, options, actor) => deletePools(context, names, options, actor),
+    reencryptSecrets: (actor) => reencryptSecrets(context, actor),
+    createUser: (user, actor) => createUser(context, user, actor),
+    deleteUser: (username, actor) => deleteUser(context, username, actor),
+    setPassword: (user, actor) => setPassword(context, user, actor),
   };
 }

@@ -32,14 +32,19 @@ interface LoadedModule {
 type ModuleInternals = new (id: string) => LoadedModule;
 
 function evaluate(file: string): unknown {
+  const exported = evaluateModule(file) as { default?: unknown } | null;
+  return exported !== null && typeof exported === 'object' && 'default' in exported ? exported.default : exported;
+}
+
+/** What a module in JavaScript or TypeScript that the configuration names exports. @throws ThenceError (CONFIG) */
+export function evaluateModule(file: string): unknown {
   const Loaded = Module as unknown as ModuleInternals & { _nodeModulePaths(from: string): string[] };
   try {
     const loaded = new Loaded(file);
     loaded.filename = file;
     loaded.paths = Loaded._nodeModulePaths(path.dirname(file));
     loaded._compile(toCommonJs(file), file);
-    const exported = loaded.exports as { default?: unknown; __esModule?: boolean } | null;
-    return exported !== null && typeof exported === 'object' && 'default' in exported ? exported.default : exported;
+    return loaded.exports;
   } catch (error) {
     const why = (error as { message?: string } | null)?.message ?? String(error);
     throw new ThenceError('CONFIG', `${file} could not be loaded: ${why}`, { cause: error });

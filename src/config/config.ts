@@ -12,8 +12,14 @@ export interface Config {
   readonly parallelism: number;
   readonly host: string;
   readonly port: number;
-  /** Signs sessions and tokens. null: generated into the home (0600) by the first process that needs it. */
+  /** Signs sessions and tokens, and encrypts variables and connections. null: generated into the home (0600) by the first process that needs it. */
   readonly secretKey: string | null;
+  /** An earlier secretKey, to read with what it encrypted. */
+  readonly secretKeyPrevious: string | null;
+  /** 'file:' and an absolute folder, or the absolute path of a module; asked in this order, before all else. */
+  readonly secretsBackends: readonly string[];
+  /** Whether connections may be tested through the API, the pages and the command line. */
+  readonly testConnection: boolean;
   readonly adminPassword: string | null;
   readonly baseUrl: string | null;
   readonly trustProxy: boolean;

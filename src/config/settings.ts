@@ -30,6 +30,9 @@ export const defaults: Omit<Config, 'home' | 'dagsFolder' | 'loadExamples' | 'co
   host: '127.0.0.1',
   port: 8080,
   secretKey: null,
+  secretKeyPrevious: null,
+  secretsBackends: [],
+  testConnection: false,
   adminPassword: null,
   baseUrl: null,
   trustProxy: false,
@@ -64,6 +67,15 @@ export const settings: readonly Setting[] = [
   text('host', 'THENCE_HOST', 'a host name or address to listen on'),
   integer('port', 'THENCE_PORT', 0, 65_535),
   secret('secretKey', 'THENCE_SECRET_KEY', 16),
+  secret('secretKeyPrevious', 'THENCE_SECRET_KEY_PREVIOUS', 16),
+  setting({
+    field: 'secretsBackends',
+    key: 'secretsBackend',
+    variable: 'THENCE_SECRETS_BACKEND',
+    allowed: 'file: and a folder, or the path of a module that exports a SecretsBackend; several with commas between them',
+    schema: secretsBackends,
+  }),
+  flag('testConnection', 'THENCE_TEST_CONNECTION'),
   secret('adminPassword', 'THENCE_ADMIN_PASSWORD', 1),
   setting({
     field: 'baseUrl',
@@ -105,7 +117,7 @@ function text(field: 'host', variable: string, allowed: string): Setting {
   return setting({ field, variable, allowed, schema: () => z.string().regex(/^\S+$/) });
 }
 
-function secret(field: 'secretKey' | 'adminPassword', variable: string, least: number): Setting {
+function secret(field: 'secretKey' | 'secretKeyPrevious' | 'adminPassword', variable: string, least: number): Setting {
   return setting({
     field,
     variable,
@@ -130,7 +142,7 @@ function integer(
   });
 }
 
-function flag(field: 'trustProxy' | 'dagsPausedAtCreation' | 'loadExamples', variable: string): Setting {
+function flag(field: 'trustProxy' | 'testConnection' | 'dagsPausedAtCreation' | 'loadExamples', variable: string): Setting {
   return setting({ field, variable, allowed: 'true or false', schema: () => z.union([z.boolean(), z.stringbool()]) });
 }
 
@@ -187,10 +199,24 @@ export function maskUrl(given: string): string {
   }
 }
 
+const isModule = (name: string) => /[\\/]|\.[cm]?[jt]s$/.test(name);
+
 function executors(base: string): z.ZodType<readonly string[]> {
-  const isModule = (name: string) => /[\\/]|\.[cm]?[jt]s$/.test(name);
   return z
     .union([z.string().transform((list) => list.split(',').map((name) => name.trim())), z.array(z.string())])
     .pipe(z.array(z.string().refine((name) => name === 'local' || name === 'thread' || isModule(name))).min(1))
     .transform((names) => names.map((name) => (isModule(name) ? path.resolve(base, name) : name)));
+}
+
+function secretsBackends(base: string): z.ZodType<readonly string[]> {
+  const folderOf = (name: string) => /^file:(?:\/\/(?=\/))?(.+)$/.exec(name)?.[1];
+  return z
+    .union([z.string().transform((list) => list.split(',').map((name) => name.trim())), z.array(z.string())])
+    .pipe(z.array(z.string().refine((name) => folderOf(name) !== undefined || isModule(name))))
+    .transform((names) =>
+      names.map((name) => {
+        const folder = folderOf(name);
+        return folder === undefined ? path.resolve(base, name) : `file:${path.resolve(base, folder)}`;
+      }),
+    );
 }

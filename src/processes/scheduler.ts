@@ -7,7 +7,7 @@ import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
 import { PgWakeup } from '../ledger/postgres/notifier';
 import { FileLogStore } from '../logs/file-log-store';
 import { Scheduler } from '../scheduler/scheduler';
-import { secretsOfConfig } from '../secrets/secrets';
+import { createSecrets } from '../secrets/create-secrets';
 import { createLogger } from '../telemetry/create-logger';
 import { createExecutor } from '../../executors/create-executor';
 import type { Executor } from '../../executors/executor';
@@ -28,7 +28,11 @@ export async function runScheduler(config: Config): Promise<number> {
     });
     const wakeup = new PgWakeup({ url, logger });
     await wakeup.start();
-    const api = new PostgresExecutionApi({ pool: database.pool, secrets: secretsOfConfig(config), maxXcomBytes: config.maxXcomBytes });
+    const api = new PostgresExecutionApi({
+      pool: database.pool,
+      secrets: createSecrets(config, database.pool),
+      maxXcomBytes: config.maxXcomBytes,
+    });
     const logs = new FileLogStore(config.home);
     const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup });
     await scheduler.start();

@@ -7,6 +7,7 @@ import type { Config } from '../config/config';
 import { packageVersion } from '../config/package-root';
 import { FileLogStore } from '../logs/file-log-store';
 import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
+import { loadCipher } from '../secrets/load-cipher';
 import { SessionKeeper } from '../service/session-keeper';
 import { collectMetrics } from '../telemetry/collect-metrics';
 import { createLogger } from '../telemetry/create-logger';
@@ -19,11 +20,12 @@ export async function runWebserver(config: Config): Promise<number> {
   return runProcess('the web server', logger, async (signal) => {
     const { database, close } = await openServer(config, 'webserver', logger, signal);
     const secretKey = loadSecretKey(config);
+    const cipher = loadCipher(config);
     const auth = createAuth({ pool: database.pool, secretKey });
-    const { commands, close: closeCommands } = openCommands(database, logger);
+    const { commands, close: closeCommands } = openCommands(database, { logger, cipher: () => cipher });
     const logStore = new FileLogStore(config.home);
     const metrics = () => collectMetrics(database);
-    const app = createWebserver({ config, database, auth, commands, logStore, secretKey, logger, metrics });
+    const app = createWebserver({ config, database, auth, commands, logStore, secretKey, cipher, logger, metrics });
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-webserver-session', maxConnections: 1, logger });
     const keeper = new SessionKeeper({
       ledger,

@@ -8,6 +8,9 @@ import type { Commands } from '../../src/commands/commands';
 import type { LogLine, LogStore } from '../../src/logs/log-store';
 import type { ApiContext } from '../../webserver/api/route';
 import { apiRouter } from '../../webserver/api/api-router';
+import type { Config } from '../../src/config/config';
+import { testConfig } from '../support/config';
+import { testCipher } from '../support/web';
 import { onServer } from '../support/test-postgres';
 import { useTestDatabase, type TestDatabase } from '../support/database';
 
@@ -30,7 +33,7 @@ export interface TestApi {
 }
 
 /** The real router over a real socket and a real database; every answer is also held against the OpenAPI schemas. */
-export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?: LogStore } = {}): TestApi {
+export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?: LogStore; config?: Partial<Config> } = {}): TestApi {
   const db = useTestDatabase();
   let server: Server;
   let base = '';
@@ -47,7 +50,8 @@ export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?
       auth,
       commands: parts.commands?.(db) ?? ({} as Commands),
       logStore: parts.logs ?? memoryLogs(),
-      config: { dagsFolder: '/srv/dags' },
+      config: testConfig({ dagsFolder: '/srv/dags', ...parts.config }),
+      cipher: testCipher,
       logger: silent,
     };
     const app = express();

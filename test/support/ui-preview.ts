@@ -8,7 +8,7 @@ import { migrate } from '../../src/db/migrate';
 import { createWebserver } from '../../webserver/server';
 import { testConfig } from './config';
 import { fillShowcase } from './ui-fixtures';
-import { recordingCommands, testAuth, silentLogger } from './web';
+import { recordingCommands, silentLogger, testAuth, testCipher } from './web';
 
 async function main(): Promise<void> {
   const [url = '', port = '8099'] = process.argv.slice(2);
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const { logs } = await fillShowcase(database.pool, { large: true });
   const commands = recordingCommands(database.pool);
   const app = createWebserver({
-    config: testConfig(), database, auth: testAuth, commands, logStore: logs, secretKey: 'preview', logger: silentLogger, metrics: async () => '',
+    config: testConfig(), database, auth: testAuth, commands, logStore: logs, secretKey: 'preview', cipher: testCipher, logger: silentLogger, metrics: async () => '',
   }); // prettier-ignore
   app.listen(Number(port), '127.0.0.1', () => console.log(`http://127.0.0.1:${port}`));
 }

@@ -7,7 +7,7 @@ import { createWebserver } from '../../webserver/server';
 import { testConfig } from './config';
 import type { TestDatabase } from './database';
 import { MemoryLogs } from './ui-fixtures';
-import { recordingCommands, silentLogger, testAuth } from './web';
+import { recordingCommands, silentLogger, testAuth, testCipher } from './web';
 
 export interface TestWebserver {
   readonly url: string;
@@ -29,6 +29,7 @@ export async function startTestWebserver(
     commands,
     logStore,
     secretKey: 'a key for tests',
+    cipher: testCipher,
     logger: silentLogger,
     metrics: async () => 'thence_up 1\n',
   });

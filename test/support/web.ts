@@ -2,7 +2,10 @@
 import type { Pool } from 'pg';
 import type { Auth } from '../../src/auth/auth';
 import type { Actor, Commands } from '../../src/commands/commands';
+import { createCommands } from '../../src/commands/create-commands';
+import type { CommandContext } from '../../src/commands/context';
 import { ThenceError } from '../../src/core/errors';
+import { createCipher } from '../../src/secrets/cipher';
 import type { Logger } from '../../src/telemetry/logger';
 
 /** One user: admin / admin. */
@@ -23,13 +26,26 @@ export interface RecordedCall {
   readonly actor: Actor | null;
 }
 
-/** Remembers what it was asked; pausing is carried out, as the pages show its effect. */
+/** With which the web server of tests stores variables and connections. */
+export const testCipher = createCipher(['a secret key for tests']);
+
+/** Remembers what it was asked; pausing, and what the administration stores, is carried out, as the pages show its effect. */
 export function recordingCommands(pool: Pool): Commands & { readonly calls: RecordedCall[] } {
   const calls: RecordedCall[] = [];
   const call = (command: keyof Commands, request: unknown, actor: Actor | null = null): void =>
     void calls.push({ command, request, actor });
+  const context = { database: { pool }, wakeup: () => undefined, cipher: () => testCipher } as unknown as CommandContext;
+  const { storeVariables, deleteVariables, storeConnections, deleteConnections, storePools, deletePools, ...real } =
+    createCommands(context);
   return {
+    ...real,
     calls,
+    storeVariables: (...given) => (call('storeVariables', given[0], given[2]), storeVariables(...given)),
+    deleteVariables: (...given) => (call('deleteVariables', given[0], given[2]), deleteVariables(...given)),
+    storeConnections: (...given) => (call('storeConnections', given[0], given[2]), storeConnections(...given)),
+    deleteConnections: (...given) => (call('deleteConnections', given[0], given[2]), deleteConnections(...given)),
+    storePools: (...given) => (call('storePools', given[0], given[2]), storePools(...given)),
+    deletePools: (...given) => (call('deletePools', given[0], given[2]), deletePools(...given)),
     async triggerRun(request, actor) {
       call('triggerRun', request, actor);
       const known = await pool.query('SELECT FROM dag WHERE dag_id = $1', [request.dagId]);

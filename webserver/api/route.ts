@@ -8,6 +8,7 @@ import type { Actor, Commands } from '../../src/commands/commands';
 import type { Config } from '../../src/config/config';
 import type { Database } from '../../src/db/database';
 import type { LogStore } from '../../src/logs/log-store';
+import type { Cipher } from '../../src/secrets/cipher';
 import type { Logger } from '../../src/telemetry/logger';
 
 export interface ApiContext {
@@ -15,7 +16,8 @@ export interface ApiContext {
   readonly auth: Auth;
   readonly commands: Commands;
   readonly logStore: LogStore;
-  readonly config: Pick<Config, 'dagsFolder'>;
+  readonly config: Config;
+  readonly cipher: Cipher;
   readonly logger: Logger;
 }
 

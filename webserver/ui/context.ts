@@ -8,6 +8,7 @@ import { ThenceError } from '../../src/core/errors';
 import type { Database } from '../../src/db/database';
 import type { LogStore } from '../../src/logs/log-store';
 import { readShell } from '../../src/read-model/ui/shell';
+import type { Cipher } from '../../src/secrets/cipher';
 import type { Logger } from '../../src/telemetry/logger';
 import * as html from './html';
 import { icon } from './icons';
@@ -20,13 +21,14 @@ export interface WebContext {
   readonly auth: Auth;
   readonly commands: Commands;
   readonly logStore: LogStore;
+  readonly cipher: Cipher;
   readonly logger: Logger;
   readonly links: Links;
   readonly basePath: string;
   readonly render: Renderer;
 }
 
-export type NavItem = 'overview' | 'dags' | 'pools' | 'jobs' | 'config' | null;
+export type NavItem = 'overview' | 'dags' | 'variables' | 'connections' | 'pools' | 'jobs' | 'config' | null;
 
 export interface Page {
   readonly view: string;
