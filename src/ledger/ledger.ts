@@ -98,6 +98,10 @@ export interface HopResult {
   readonly nextDueInMs: number | null;
   /** Admissible work may be left that only capacity kept back: other schedulers should look. */
   readonly starving: boolean;
+  /** Tasks or groups can be expanded: `expandTasks` has something to do. */
+  readonly expanding: boolean;
+  /** A run began to wait for an earlier one, or a run that failed is to start again at once: `startQueuedRuns` or `retryRuns` may have something to do. */
+  readonly makesRoom: boolean;
 }
 
 export interface EndedRun {
@@ -239,6 +243,17 @@ export interface Ledger {
   /** One transaction, two flushes: record outcomes → `decide` → apply → admit and claim. */
   hop(request: HopRequest, decide: Decide): Promise<HopResult>;
   attention(session: SessionId, lanes: readonly string[], limit: number): Promise<Attention>;
+  /**
+   * Makes the instances of mapped tasks and groups that hops found ready: for each of at most `limit` of them one chunk, in a transaction
+   * of its own. Returns the runs that got on, so that the engine looks at them; call it again until there is none.
+   */
+  expandTasks(limit: number): Promise<readonly RunPk[]>;
+  /** Ends waits: the deferred try goes on with its next piece when there is room for it. Returns how many did; the others were refused. */
+  fireWaits(events: readonly WaitEvent[]): Promise<number>;
+  /** Ends runs whose dagrunTimeout is over as failed: what runs is stopped and fails, what has not begun is skipped. */
+  timeOutRuns(limit: number): Promise<readonly EndedRun[]>;
+  /** Queues runs that failed, have `runRetries` left and whose delay is over, with their failed tasks cleared. */
+  retryRuns(limit: number): Promise<readonly RunPk[]>;
   /** Inserts a wake for each run (a writer that does not resolve). */
   wake(runs: readonly RunPk[], cause: string): Promise<void>;
 

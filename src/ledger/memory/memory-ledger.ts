@@ -184,7 +184,8 @@ export class MemoryLedger implements port.Ledger {
     }
 
     const { claimed, starving } = this.claim(request, now);
-    return { ...result, claimed, starving, nextDueInMs: due.length > 0 ? Math.max(0, Math.min(...due) - now) : null };
+    const nextDueInMs = due.length > 0 ? Math.max(0, Math.min(...due) - now) : null;
+    return { ...result, claimed, starving, nextDueInMs, expanding: false, makesRoom: false };
   }
 
   /** Null: refused. The slot is free in either case. */
@@ -301,6 +302,23 @@ export class MemoryLedger implements port.Ledger {
       cancels: ending.map(({ id, task }) => ({ attemptId: id, why: task.state === 'restarting' ? 'cleared' : 'marked' })),
       work,
     };
+  }
+
+  /** Nothing here asks for an expansion, waits, times out or is tried again as a whole. */
+  async expandTasks(): Promise<readonly port.RunPk[]> {
+    return [];
+  }
+
+  async fireWaits(): Promise<number> {
+    return 0;
+  }
+
+  async timeOutRuns(): Promise<readonly port.EndedRun[]> {
+    return [];
+  }
+
+  async retryRuns(): Promise<readonly port.RunPk[]> {
+    return [];
   }
 
   async wake(runs: readonly port.RunPk[]): Promise<void> {

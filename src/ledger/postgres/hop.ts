@@ -165,6 +165,8 @@ async function secondFlush(context: LedgerContext, client: PoolClient, hop: Seco
     ended: endedRuns(recorded, endOf, updated),
     finished: finishedTasks(recorded, applied),
     nextDueInMs: nextDue(recorded),
+    expanding: false,
+    makesRoom: false,
   };
 }
 

@@ -56,5 +56,7 @@ function join(a: HopResult, b: HopResult): HopResult {
     finished: [...a.finished, ...b.finished],
     nextDueInMs: due.length > 0 ? Math.min(...due) : null,
     starving: a.starving || b.starving,
+    expanding: a.expanding || b.expanding,
+    makesRoom: a.makesRoom || b.makesRoom,
   };
 }

@@ -8,6 +8,7 @@ import { attention } from './attention';
 import { openPool } from './connections';
 import type { LedgerContext } from './context';
 import { createRuns } from './create-runs';
+import { fireWaits } from './waits';
 import { insertWakes } from './lock-runs';
 import { hopPastPoison } from './poison';
 import { RunCache } from './run-cache';
@@ -72,6 +73,25 @@ export class PostgresLedger implements port.Ledger {
 
   attention(session: port.SessionId, lanes: readonly string[], limit: number) {
     return attention(this.context, session, lanes, limit);
+  }
+
+  fireWaits(events: readonly port.WaitEvent[]) {
+    return fireWaits(this.context, events);
+  }
+
+  /** No hop asks for an expansion yet. */
+  async expandTasks(): Promise<readonly port.RunPk[]> {
+    return [];
+  }
+
+  /** No run has a deadline yet. */
+  async timeOutRuns(): Promise<readonly port.EndedRun[]> {
+    return [];
+  }
+
+  /** No run is to be tried again yet. */
+  async retryRuns(): Promise<readonly port.RunPk[]> {
+    return [];
   }
 
   async wake(runs: readonly port.RunPk[], cause: string): Promise<void> {
