@@ -39,7 +39,7 @@ CREATE TABLE attempt (
 ) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX attempt_live ON attempt USING btree (ti) WHERE (state <> 'ended'::text);
 CREATE INDEX attempt_of_session ON attempt USING btree (session) WHERE (state <> 'ended'::text);
-CREATE INDEX attempt_slots ON attempt USING btree (pool) INCLUDE (slots) WHERE (state <> 'ended'::text);
+CREATE INDEX attempt_slots ON attempt USING btree (pool) INCLUDE (slots) WHERE ((state <> 'ended'::text) AND (slots > 0));
 
 CREATE TABLE audit_log (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -379,6 +379,7 @@ CREATE TABLE ti_detail (
   note text,
   resume json,
   map_label text,
+  error json,
   CONSTRAINT ti_detail_pkey PRIMARY KEY (ti),
   CONSTRAINT ti_detail_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE
 );

@@ -8,6 +8,8 @@ export interface TiDetailRow {
   readonly note: string | null;
   readonly resume: JsonValue | null;
   readonly map_label: string | null;
+  /** What kept it from having an attempt: {name, message, stack}. */
+  readonly error: JsonValue | null;
 }
 
 export const tiDetailEntity = new EntitySchema<TiDetailRow>({
@@ -18,6 +20,7 @@ export const tiDetailEntity = new EntitySchema<TiDetailRow>({
     note: text({ nullable: true }),
     resume: json({ nullable: true }),
     map_label: text({ nullable: true }),
+    error: json({ nullable: true }),
   },
   foreignKeys: [
     { name: 'ti_detail_ti_fkey', target: 'task_instance', columnNames: ['ti'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },

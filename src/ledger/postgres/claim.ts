@@ -66,7 +66,7 @@ export const claimTasks = prepared<ClaimRow>(
      FROM unnest($4::bigint[], $5::text[]) AS n(pk, expected) JOIN task_instance t ON t.pk = n.pk WHERE t.state IS NOT DISTINCT FROM n.expected),
    room AS (
      SELECT p.name, CASE WHEN p.slots < 0 THEN 1000000000
-       ELSE p.slots - coalesce((SELECT sum(a.slots)::int FROM attempt a WHERE a.pool = p.name AND a.state <> 'ended'), 0) END AS free
+       ELSE p.slots - coalesce((SELECT sum(a.slots)::int FROM attempt a WHERE a.pool = p.name AND a.state <> 'ended' AND a.slots > 0), 0) END AS free
      FROM pool p
      WHERE p.xmax = pg_current_xact_id()::xid -- locked by this transaction
        AND EXISTS (SELECT FROM session WHERE id = $1::uuid AND state = 'alive' AND lease_until > clock_timestamp())),
