@@ -207,14 +207,18 @@ export interface TaskSelection {
 
 export interface ClearRequest {
   readonly run: RunPk;
-  /** null: the whole run, as a new start of it. */
+  /** null: the whole run. Without `onlyStates` that is a new start of it: also a running one is queued. */
   readonly tasks: readonly TaskSelection[] | null;
+  /** Only task instances in one of these states (null: undecided), looked at under the run's lock. Left out: all. */
+  readonly onlyStates?: readonly TaskState[];
   /** latest: the DAG's newest version (live attempts keep theirs) · own: the one that the run has. */
   readonly version: 'latest' | 'own';
   /** Takes the place of the run's conf; null: as it is. */
   readonly conf: JsonObject | null;
   /** Start again as a retry of the whole run: counts against `runRetries`. */
   readonly runRetry?: boolean;
+  /** A run that has ended stays so: its cleared tasks wait until it is started again. */
+  readonly keepRunState?: boolean;
 }
 
 export interface MarkRequest {
@@ -222,6 +226,33 @@ export interface MarkRequest {
   readonly tasks: readonly TaskSelection[];
   readonly state: 'success' | 'failed' | 'skipped';
 }
+
+export interface ChangedTask {
+  readonly taskId: string;
+  /** -1: not mapped, or not expanded. */
+  readonly mapIndex: number;
+  /** Its state before. */
+  readonly was: TaskState;
+}
+
+/** What a verdict on tasks did to a run. */
+export interface TaskVerdict {
+  readonly run: RunPk;
+  /** The task instances that were asked for and changed. */
+  readonly tasks: readonly ChangedTask[];
+  /** Further down, what rules had decided (or had scheduled and has not begun): undecided now, so that the run decides it anew. */
+  readonly below: readonly ChangedTask[];
+  /** Tasks of the version that the run did not have until now. */
+  readonly added: readonly string[];
+  /** The version that the run goes on with; null: the newest when it starts. */
+  readonly version: VersionId | null;
+  /** Of the run, before and after. */
+  readonly from: RunState;
+  readonly to: RunState;
+}
+
+/** `live`: attempts have not ended; they keep their slots, and so their rows. */
+export type DeleteResult = 'deleted' | 'missing' | 'live';
 
 /** What a wait came to. Refused when the wait is gone or its generation rose. */
 export interface WaitEvent {
@@ -278,4 +309,20 @@ export interface Ledger {
   markRun(run: RunPk, state: 'success' | 'failed', also?: AlsoCommit<boolean>): Promise<boolean>;
   /** Back to `queued` with all task instances undecided; try numbers go on. False: there is no such run. */
   clearRun(run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean>;
+  /**
+   * Undecides task instances, so that they run again as further tries: what runs is stopped first (`restarting`), what is deferred waits
+   * no more, a mapped task is expanded anew. A run that has ended is queued. Null: there is no such run.
+   */
+  clearTasks(request: ClearRequest, also?: AlsoCommit<TaskVerdict | null>): Promise<TaskVerdict | null>;
+  /**
+   * Task instances become `state`, whatever they are; their live attempts are stopped. A run that has ended goes on if something is left
+   * to do now, and ends anew otherwise. Null: there is no such run.
+   */
+  markTasks(request: MarkRequest, also?: AlsoCommit<TaskVerdict | null>): Promise<TaskVerdict | null>;
+  /** With everything that belongs to it. Its state is the caller's to judge. */
+  deleteRun(run: RunPk, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult>;
+  /** One task instance with its attempts and values; of a run that is not running. Map index -1: not mapped. */
+  deleteTask(run: RunPk, taskId: string, mapIndex: number, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult>;
+  /** With its runs, versions and backfills, the runs in batches. It comes back, without them, when its file is read again. */
+  deleteDag(dagId: string, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult>;
 }

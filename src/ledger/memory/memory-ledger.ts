@@ -15,6 +15,7 @@ import { compileDag } from '../../dag-spec/compiled-dag';
 import type * as port from '../ledger';
 import type { MemoryAttempt, MemoryDag, MemoryDagInput, MemoryRun, MemorySession, MemoryTask } from './memory-rows';
 import { newTask } from './memory-rows';
+import { clearTasks, markTasks, markWholeRun, stopAttempts } from './memory-verdicts';
 
 export interface MemoryLedgerOptions {
   /** Default: the system's. */
@@ -95,6 +96,8 @@ export class MemoryLedger implements port.Ledger {
         tasks: new Map(),
         changed: null,
         woken: false,
+        keepVersion: false,
+        conf: run.conf,
       });
       return { created: true, run: pk };
     });
@@ -126,12 +129,15 @@ export class MemoryLedger implements port.Ledger {
   }
 
   private startRun(run: MemoryRun, newest: MemoryDag, now: number): void {
-    const kept = run.version && !newest.dag.spec.rerunWithLatestVersion ? this.versions.get(run.version)! : newest;
-    run.version = kept.version;
     run.state = 'running';
     run.startDate = now;
-    run.changed = null;
     run.woken = true;
+    this.pin(run, run.version && run.keepVersion ? this.versions.get(run.version)! : newest, now);
+  }
+
+  private pin(run: MemoryRun, kept: MemoryDag, now: number): void {
+    run.version = kept.version;
+    run.changed = null;
     for (const compiled of kept.dag.order) {
       const had = run.tasks.get(compiled.spec.id);
       if (had?.state === 'removed') Object.assign(had, { state: null, endDate: null });
@@ -139,7 +145,9 @@ export class MemoryLedger implements port.Ledger {
       else had.compiled = compiled;
     }
     for (const task of run.tasks.values()) {
-      if (!kept.dag.tasks.has(task.id) && task.state === null) Object.assign(task, { state: 'removed', endDate: now });
+      if (kept.dag.tasks.has(task.id) || isFinished(task.state)) continue;
+      stopAttempts(this.attempts, (attempt) => attempt.task === task);
+      Object.assign(task, { state: 'removed', reason: null, admissible: false, dueAt: null, endDate: now });
     }
   }
 
@@ -270,7 +278,7 @@ export class MemoryLedger implements port.Ledger {
       interval: run.new.interval,
       runAfter: run.new.runAfter,
       runStart: run.startDate,
-      conf: run.new.conf,
+      conf: run.conf,
       bundleHash,
       filePath,
       mapLengths: null,
@@ -370,37 +378,59 @@ export class MemoryLedger implements port.Ledger {
   async markRun(pk: port.RunPk, state: 'success' | 'failed'): Promise<boolean> {
     const run = this.runs.get(pk);
     if (!run) return false;
-    const now = this.clock.now();
-    for (const task of run.tasks.values()) {
-      if (task.state === 'removed' || (state === 'success' ? task.state === 'success' : isFinished(task.state))) continue;
-      const began = task.state === 'running' || task.state === 'restarting' || task.state === 'up_for_reschedule';
-      const to = state === 'success' ? 'success' : began ? 'failed' : 'skipped';
-      Object.assign(task, { state: to, reason: 'marked', admissible: false, dueAt: null, endDate: now });
-    }
-    this.stopAttempts(run);
-    Object.assign(run, { state, endDate: now, woken: true });
+    markWholeRun(run, this.attempts, state, this.clock.now());
     run.version ??= this.dags.get(run.new.dagId)?.version ?? null;
     return true;
   }
 
   async clearRun(pk: port.RunPk): Promise<boolean> {
-    const run = this.runs.get(pk);
-    if (!run) return false;
-    this.stopAttempts(run);
-    const cleared = { reason: 'cleared', admissible: false, dueAt: null, startDate: null, endDate: null, branch: null } as const;
-    for (const task of run.tasks.values()) {
-      if (task.state === 'removed') continue;
-      const isLive = task.attempt !== null && this.attempts.get(task.attempt)!.state !== 'ended';
-      Object.assign(task, cleared, { state: isLive ? 'restarting' : null, retriesUsed: 0, lostInARow: 0, piece: 0 });
-    }
-    Object.assign(run, { state: 'queued', startDate: null, endDate: null, woken: true, changed: null });
-    return true;
+    const keeps = this.dags.get(this.runs.get(pk)?.new.dagId ?? '')?.dag.spec.rerunWithLatestVersion === false;
+    return (await this.clearTasks({ run: pk, tasks: null, version: keeps ? 'own' : 'latest', conf: null })) !== null;
   }
 
-  private stopAttempts(run: MemoryRun): void {
-    for (const attempt of this.attempts.values()) {
-      if (attempt.task.run === run && attempt.state !== 'ended') attempt.state = 'ending';
-    }
+  async clearTasks(request: port.ClearRequest): Promise<port.TaskVerdict | null> {
+    const run = this.runs.get(request.run);
+    if (!run) return null;
+    const newest = this.dags.get(run.new.dagId) ?? null;
+    const own = run.version === null ? null : this.versions.get(run.version)!;
+    const target = (request.version === 'own' ? own : newest) ?? own ?? newest;
+    const verdict = clearTasks(run, this.attempts, target, request);
+    if (run.state === 'running' && target && target !== own && verdict.tasks.length > 0) this.pin(run, target, this.clock.now());
+    return verdict;
+  }
+
+  async markTasks(request: port.MarkRequest): Promise<port.TaskVerdict | null> {
+    const run = this.runs.get(request.run);
+    if (!run) return null;
+    const dag = run.version === null ? null : this.versions.get(run.version)!.dag;
+    return markTasks(run, this.attempts, dag, request, this.clock.now());
+  }
+
+  async deleteRun(pk: port.RunPk): Promise<port.DeleteResult> {
+    if (!this.runs.has(pk)) return 'missing';
+    if (this.isLive((task) => task.run.pk === pk)) return 'live';
+    this.runs.delete(pk);
+    return 'deleted';
+  }
+
+  async deleteTask(pk: port.RunPk, taskId: string): Promise<port.DeleteResult> {
+    const run = this.runs.get(pk);
+    if (!run?.tasks.has(taskId)) return 'missing';
+    if (run.state === 'running' || this.isLive((task) => task.run === run && task.id === taskId)) return 'live';
+    run.tasks.delete(taskId);
+    return 'deleted';
+  }
+
+  async deleteDag(dagId: string): Promise<port.DeleteResult> {
+    if (!this.dags.has(dagId)) return 'missing';
+    if (this.isLive((task) => task.run.new.dagId === dagId)) return 'live';
+    for (const run of [...this.runs.values()]) if (run.new.dagId === dagId) this.runs.delete(run.pk);
+    this.dags.delete(dagId);
+    return 'deleted';
+  }
+
+  private isLive(of: (task: MemoryTask) => boolean): boolean {
+    return [...this.attempts.values()].some((attempt) => attempt.state !== 'ended' && of(attempt.task));
   }
 }
 

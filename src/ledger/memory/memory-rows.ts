@@ -1,5 +1,6 @@
 /** The rows of the memory ledger: what the tables hold in Postgres. */
 import type { TaskReason, TaskState, RunState, AttemptState } from '../../core/states';
+import type { JsonObject } from '../../core/json';
 import type { Instant } from '../../core/time';
 import type { Change } from '../../core/run-view';
 import type { CompiledDag, CompiledTask } from '../../dag-spec/compiled-dag';
@@ -32,6 +33,9 @@ export interface MemoryRun {
   /** Since the last resolution; null: look at all. */
   changed: Change[] | null;
   woken: boolean;
+  /** It was cleared to start on its own version again. */
+  keepVersion: boolean;
+  conf: JsonObject;
 }
 
 export interface MemoryTask {

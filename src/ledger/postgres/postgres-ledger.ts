@@ -8,14 +8,15 @@ import { attention } from './attention';
 import { openPool } from './connections';
 import type { LedgerContext } from './context';
 import { createRuns } from './create-runs';
-import { fireWaits } from './waits';
+import { deleteDag, deleteRun, deleteTask } from './delete';
 import { insertWakes } from './lock-runs';
 import { hopPastPoison } from './poison';
 import { RunCache } from './run-cache';
 import { closeSession, openSession, Reaper, renewSession } from './sessions';
 import { startQueuedRuns } from './start-runs';
-import { clearRun, markRun } from './verdicts';
+import { clearRun, clearTasks, markRun, markTasks } from './verdicts';
 import { VersionCache } from './versions';
+import { fireWaits } from './waits';
 
 export interface PostgresLedgerOptions {
   readonly url: string;
@@ -120,6 +121,26 @@ export class PostgresLedger implements port.Ledger {
 
   clearRun(run: port.RunPk, also?: port.AlsoCommit<boolean>) {
     return clearRun(this.context, run, also);
+  }
+
+  clearTasks(request: port.ClearRequest, also?: port.AlsoCommit<port.TaskVerdict | null>) {
+    return clearTasks(this.context, request, also);
+  }
+
+  markTasks(request: port.MarkRequest, also?: port.AlsoCommit<port.TaskVerdict | null>) {
+    return markTasks(this.context, request, also);
+  }
+
+  deleteRun(run: port.RunPk, also?: port.AlsoCommit<port.DeleteResult>) {
+    return deleteRun(this.context, run, also);
+  }
+
+  deleteTask(run: port.RunPk, taskId: string, mapIndex: number, also?: port.AlsoCommit<port.DeleteResult>) {
+    return deleteTask(this.context, run, taskId, mapIndex, also);
+  }
+
+  deleteDag(dagId: string, also?: port.AlsoCommit<port.DeleteResult>) {
+    return deleteDag(this.context, dagId, also);
   }
 
   /** After the last operation. */

@@ -5,12 +5,11 @@
  */
 import type { PoolClient } from 'pg';
 import type { Instant } from '../../core/time';
-import type { CompiledDag } from '../../dag-spec/compiled-dag';
 import type { RunPk, VersionId } from '../ledger';
 import { inTransaction, prepared } from './connections';
-import { laneOf } from './context';
 import type { LedgerContext } from './context';
 import { insertWakes } from './lock-runs';
+import { makeTasks } from './make-tasks';
 
 /** A DAG's own runs, or one backfill's: each has its own limit. The oldest queued ones that might start, without any lock. */
 const findCandidates = prepared<{ pk: RunPk; dag_id: string; backfill_id: number | null }>(
@@ -20,7 +19,7 @@ const findCandidates = prepared<{ pk: RunPk; dag_id: string; backfill_id: number
      SELECT l.dag_id, l.backfill_id, coalesce(b.max_active_runs, d.max_active_runs) - (
        SELECT count(*) FROM dag_run r WHERE r.dag_id = l.dag_id AND r.backfill_id IS NOT DISTINCT FROM l.backfill_id AND r.state = 'running') AS room
      FROM line l JOIN dag d ON d.dag_id = l.dag_id LEFT JOIN backfill b ON b.id = l.backfill_id
-     WHERE d.current_version IS NOT NULL AND d.is_active AND CASE WHEN b.id IS NULL THEN NOT d.is_paused ELSE NOT b.is_paused END)
+     WHERE d.current_version IS NOT NULL AND d.is_active AND CASE WHEN b.id IS NULL THEN NOT d.is_paused ELSE NOT b.is_paused OR b.completed_at IS NOT NULL END)
    SELECT x.pk, open.dag_id, open.backfill_id FROM open CROSS JOIN LATERAL (
      SELECT r.pk, r.run_after FROM dag_run r
      WHERE r.dag_id = open.dag_id AND r.backfill_id IS NOT DISTINCT FROM open.backfill_id AND r.state = 'queued' AND r.run_after <= clock_timestamp()
@@ -35,23 +34,22 @@ const lockRows = prepared<{ pk: RunPk }>(
 const lockDags = prepared('lock_dags', 'SELECT FROM dag WHERE dag_id = ANY($1::text[]) ORDER BY dag_id FOR NO KEY UPDATE');
 const lockBackfills = prepared('lock_backfills', 'SELECT FROM backfill WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE');
 
-/** Under the locks: of the candidates those that fit, with the versions that they may take. */
+/** Under the locks: of the candidates those that fit, each with the version that it takes: the newest, unless it was cleared to keep its own. */
 const chooseRuns = prepared<{
   pk: RunPk;
   run_after: Instant;
   backfill_id: number | null;
-  version: VersionId | null;
-  current_version: VersionId;
+  version: VersionId;
 }>(
   'choose_runs',
-  `SELECT pk, run_after, backfill_id, version, current_version FROM (
-     SELECT r.pk, r.run_after, r.backfill_id, r.version, d.current_version,
+  `SELECT pk, run_after, backfill_id, version FROM (
+     SELECT r.pk, r.run_after, r.backfill_id, CASE WHEN r.keep_version AND r.version IS NOT NULL THEN r.version ELSE d.current_version END AS version,
        row_number() OVER (PARTITION BY r.dag_id, r.backfill_id ORDER BY r.backfill_ordinal, r.run_after, r.pk) AS place,
        coalesce(b.max_active_runs, d.max_active_runs) - (SELECT count(*) FROM dag_run o
          WHERE o.dag_id = r.dag_id AND o.backfill_id IS NOT DISTINCT FROM r.backfill_id AND o.state = 'running') AS room
      FROM dag_run r JOIN dag d ON d.dag_id = r.dag_id LEFT JOIN backfill b ON b.id = r.backfill_id
      WHERE r.pk = ANY($1::bigint[]) AND r.state = 'queued' AND d.current_version IS NOT NULL AND d.is_active
-       AND CASE WHEN b.id IS NULL THEN NOT d.is_paused ELSE NOT b.is_paused END) x
+       AND CASE WHEN b.id IS NULL THEN NOT d.is_paused ELSE NOT b.is_paused OR b.completed_at IS NOT NULL END) x
    WHERE place <= room`,
 );
 
@@ -59,24 +57,6 @@ const startRows = prepared(
   'start_runs',
   `UPDATE dag_run r SET state = 'running', version = n.version, start_date = clock_timestamp(), seq = r.seq + 1
    FROM unnest($1::bigint[], $2::uuid[]) AS n(pk, version) WHERE r.pk = n.pk AND r.state = 'queued'`,
-);
-
-/** A run that was cleared has its task instances already: they take the version's options, and those that it does not have are removed. */
-const insertTasks = prepared(
-  'insert_task_instances',
-  `INSERT INTO task_instance (run, task_id, lane, pool, pool_slots, priority, rank_class, run_after)
-   SELECT r.pk, t.task_id, t.lane, t.pool, t.pool_slots, t.priority, CASE WHEN r.run_type = 'backfill' THEN 1 ELSE 0 END, r.run_after
-   FROM dag_run r CROSS JOIN unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::int[]) WITH ORDINALITY AS t(task_id, lane, pool, pool_slots, priority, place)
-   WHERE r.pk = ANY($1::bigint[]) ORDER BY r.pk, t.place
-   ON CONFLICT (run, task_id, map_index) DO UPDATE SET lane = excluded.lane, pool = excluded.pool, pool_slots = excluded.pool_slots,
-     priority = excluded.priority, rank_class = excluded.rank_class, run_after = excluded.run_after,
-     state = CASE WHEN task_instance.state = 'removed' THEN NULL ELSE task_instance.state END,
-     end_date = CASE WHEN task_instance.state = 'removed' THEN NULL ELSE task_instance.end_date END`,
-);
-const removeTasks = prepared(
-  'remove_task_instances',
-  `UPDATE task_instance SET state = 'removed', reason = NULL, admissible = false, due_at = NULL, end_date = clock_timestamp()
-   WHERE run = ANY($1::bigint[]) AND task_id <> ALL($2::text[]) AND state IS NULL`,
 );
 
 export async function startQueuedRuns(context: LedgerContext, limit: number): Promise<RunPk[]> {
@@ -93,42 +73,21 @@ export async function startQueuedRuns(context: LedgerContext, limit: number): Pr
 
     await versions.load(
       client,
-      chosen.flatMap((run) => [run.current_version, run.version ?? []].flat()),
+      chosen.map(({ version }) => version),
     );
-    const pinned = chosen.map((run) => ({ pk: run.pk, version: versionFor(run, (id) => versions.get(id).dag) }));
     await startRows(
       client,
-      pinned.map(({ pk }) => pk),
-      pinned.map(({ version }) => version),
+      chosen.map(({ pk }) => pk),
+      chosen.map(({ version }) => version),
     );
-    for (const version of unique(pinned.map((run) => run.version))) {
-      const runs = pinned.filter((run) => run.version === version).map(({ pk }) => pk);
+    for (const version of unique(chosen.map((run) => run.version))) {
+      const runs = chosen.filter((run) => run.version === version).map(({ pk }) => pk);
       await makeTasks(context, client, versions.get(version).dag, runs);
     }
     const started = inOrder(chosen);
     await insertWakes(client, started, 'started');
     return started;
   });
-}
-
-/** The newest, unless the run was started before and its DAG wants such runs to keep their code. */
-function versionFor(run: { version: VersionId | null; current_version: VersionId }, dagOf: (version: VersionId) => CompiledDag): VersionId {
-  return run.version !== null && !dagOf(run.current_version).spec.rerunWithLatestVersion ? run.version : run.current_version;
-}
-
-async function makeTasks(context: LedgerContext, client: PoolClient, dag: CompiledDag, runs: readonly RunPk[]): Promise<void> {
-  const of = <T>(value: (task: CompiledDag['order'][number]) => T) => dag.order.map(value);
-  const ids = of((task) => task.spec.id);
-  await insertTasks(
-    client,
-    runs,
-    ids,
-    of(({ spec: { executor } }) => laneOf(context, executor)),
-    of((task) => task.spec.pool),
-    of((task) => task.spec.poolSlots),
-    of((task) => task.priority),
-  );
-  await removeTasks(client, runs, ids);
 }
 
 /** Live runs first, then the oldest. */

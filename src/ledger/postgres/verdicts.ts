@@ -1,88 +1,107 @@
-/** What a person says about a whole run, under its lock. Live attempts keep their slots until they are known to have ended. */
+/** What a person says about a run or its tasks, under its lock. Live attempts keep their slots until they are known to have ended. */
 import type { PoolClient } from 'pg';
-import type { AlsoCommit, RunPk } from '../ledger';
+import type { AlsoCommit, ClearRequest, MarkRequest, RunPk, TaskVerdict } from '../ledger';
+import { clearLocked, defaultVersion } from './clear-tasks';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
 import { insertWakes, lockRuns } from './lock-runs';
+import type { LockedRow } from './lock-runs';
+import { markLocked } from './mark-tasks';
+import { chooseTasks, stopTasks } from './stop-tasks';
+import { recountTallies } from './tallies';
 
-/**
- * The rows' locks are taken first, by a statement of their own: a claim that is under way is over then, and the attempt that it made is
- * seen by the statements behind it.
- */
-const lockTasks = prepared('lock_tasks', 'SELECT FROM task_instance WHERE run = $1::bigint ORDER BY pk FOR NO KEY UPDATE');
-
-const endAttempts = prepared(
-  'end_attempts',
-  `UPDATE attempt a SET state = 'ending' FROM task_instance t
-   WHERE t.run = $1::bigint AND a.ti = t.pk AND a.state IN ('claimed', 'running')`,
+/** What has not begun is skipped as by a rule: clearing what stands above it lets it run. */
+const markRows = prepared(
+  'mark_all_tasks',
+  `UPDATE task_instance SET admissible = false, due_at = NULL, end_date = clock_timestamp(),
+     state = CASE WHEN $2 = 'success' THEN 'success' WHEN state IN ('queued', 'running', 'restarting', 'deferred', 'up_for_reschedule') THEN 'failed' ELSE 'skipped' END,
+     reason = CASE WHEN $2 = 'success' OR state IN ('queued', 'running', 'restarting', 'deferred', 'up_for_reschedule') THEN 'marked' ELSE 'run_ended' END
+   WHERE pk = ANY($1::bigint[]) AND CASE WHEN $2 = 'success' THEN state IS DISTINCT FROM 'success'
+     ELSE state IS NULL OR state NOT IN ('success', 'failed', 'skipped', 'upstream_failed') END`,
 );
 
-const markTasks = prepared(
-  'mark_tasks',
-  `UPDATE task_instance SET reason = 'marked', admissible = false, due_at = NULL, end_date = clock_timestamp(),
-     state = CASE WHEN $2 = 'success' THEN 'success' WHEN state IN ('queued', 'running', 'restarting', 'deferred', 'up_for_reschedule') THEN 'failed' ELSE 'skipped' END
-   WHERE run = $1::bigint AND CASE WHEN $2 = 'success' THEN state IS NULL OR state NOT IN ('success', 'removed')
-     ELSE state IS NULL OR state NOT IN ('success', 'failed', 'skipped', 'upstream_failed', 'removed') END`,
+const endExpansions = prepared(
+  'end_expansions',
+  `WITH under_way AS (DELETE FROM expansion WHERE run = $1::bigint)
+   UPDATE task_tally y SET length = (SELECT count(*) FROM task_instance t WHERE t.run = y.run AND t.task_id = y.task_id AND t.map_index >= 0 AND t.state IS DISTINCT FROM 'removed')
+   WHERE y.run = $1::bigint`,
 );
 
 const markRow = prepared(
   'mark_run',
-  `UPDATE dag_run r SET state = $2, end_date = clock_timestamp(), seq = r.seq + 1,
+  `UPDATE dag_run r SET state = $2, end_date = clock_timestamp(), end_reason = 'marked', retry_at = NULL, waits_for_past = false, seq = r.seq + 1,
      version = coalesce(r.version, (SELECT current_version FROM dag d WHERE d.dag_id = r.dag_id)) WHERE pk = $1::bigint`,
 );
 
-/** Cleared tasks that run become `restarting`: undecided when their attempt has ended. */
-const clearTasks = prepared(
-  'clear_tasks',
-  `UPDATE task_instance SET reason = 'cleared', admissible = false, due_at = NULL, start_date = NULL, end_date = NULL, scheduled_at = NULL, branch = NULL,
-     retries_used = 0, lost_in_a_row = 0, piece = 0, state = CASE WHEN state IN ('queued', 'running', 'restarting') THEN 'restarting' END
-   WHERE run = $1::bigint AND (state IS NULL OR state <> 'removed')`,
+/** Of the DAG, when its file gives one for this end. */
+const insertCallback = prepared(
+  'insert_run_callback',
+  `INSERT INTO callback (run, event, version, reason)
+   SELECT r.pk, $2, r.version, 'marked' FROM dag_run r JOIN dag_version v ON v.id = r.version
+   WHERE r.pk = $1::bigint AND (v.spec->'callbacks')::jsonb ? $2`,
 );
 
-/** A marked task whose attempt is still ending may not start anew before it has ended: its state says so. */
-const keepRestarting = prepared(
-  'keep_restarting',
-  `UPDATE task_instance t SET state = 'restarting' FROM attempt a
-   WHERE t.run = $1::bigint AND a.ti = t.pk AND a.id = t.attempt AND a.state <> 'ended' AND t.state IS NULL`,
+/** Running runs of the same DAG that may wait for tasks of this one. */
+const wakeOthers = prepared(
+  'wake_other_runs',
+  `INSERT INTO run_wake (run, cause) SELECT o.pk, 'past' FROM dag_run o JOIN dag_version v ON v.id = o.version
+   WHERE o.dag_id = $2 AND o.state = 'running' AND o.pk <> $1::bigint AND EXISTS (
+     SELECT FROM json_array_elements(v.spec->'tasks') s WHERE s->'dependsOnPast' IS NOT NULL OR s->'waitForDownstream' IS NOT NULL)`,
 );
 
-const requeue = prepared(
-  'requeue_run',
-  `UPDATE dag_run SET state = 'queued', queued_at = clock_timestamp(), start_date = NULL, end_date = NULL, seq = seq + 1 WHERE pk = $1::bigint`,
-);
-
-export function markRun(context: LedgerContext, run: RunPk, state: 'success' | 'failed', also?: AlsoCommit<boolean>): Promise<boolean> {
-  return underLock(context, run, also, async (client) => {
-    await markTasks(client, run, state);
-    await endAttempts(client, run);
+export async function markRun(
+  context: LedgerContext,
+  run: RunPk,
+  state: 'success' | 'failed',
+  also?: AlsoCommit<boolean>,
+): Promise<boolean> {
+  return underLock(context, run, false, also, async (client) => {
+    const tasks = await chooseTasks(client, run, null);
+    await stopTasks(client, state === 'success' ? tasks : tasks.filter((task) => task.state !== 'success'), 'marked');
+    await markRows(
+      client,
+      tasks.map(({ pk }) => pk),
+      state,
+    );
+    await endExpansions(client, run);
+    await recountTallies(client, run, null);
     await markRow(client, run, state);
+    await insertCallback(client, run, state === 'success' ? 'success' : 'failure');
+    return true;
   });
 }
 
-export function clearRun(context: LedgerContext, run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean> {
-  return underLock(context, run, also, async (client) => {
-    await clearTasks(client, run);
-    await endAttempts(client, run);
-    await keepRestarting(client, run);
-    await requeue(client, run);
+export async function clearRun(context: LedgerContext, run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean> {
+  return underLock(context, run, false, also, async (client, row) => {
+    const version = await defaultVersion(client, row.dag_id);
+    await clearLocked(context, client, row, { tasks: null, version, conf: null });
+    return true;
   });
 }
 
-function underLock(
+export function clearTasks(context: LedgerContext, { run, ...request }: ClearRequest, also?: AlsoCommit<TaskVerdict | null>) {
+  return underLock<TaskVerdict | null>(context, run, null, also, (client, row) => clearLocked(context, client, row, request));
+}
+
+export function markTasks(context: LedgerContext, { run, ...request }: MarkRequest, also?: AlsoCommit<TaskVerdict | null>) {
+  return underLock<TaskVerdict | null>(context, run, null, also, (client, row) => markLocked(context, client, row, request));
+}
+
+function underLock<T>(
   { pool }: LedgerContext,
   run: RunPk,
-  also: AlsoCommit<boolean> | undefined,
-  work: (client: PoolClient) => Promise<void>,
-): Promise<boolean> {
+  missing: T,
+  also: AlsoCommit<T> | undefined,
+  work: (client: PoolClient, row: LockedRow) => Promise<T>,
+): Promise<T> {
   return inTransaction(pool, async (client) => {
     const { rows } = await lockRuns(client, [run]);
-    const found = rows.length === 1;
-    if (found) {
-      await lockTasks(client, run);
-      await work(client);
+    const result = rows[0] ? await work(client, rows[0]) : missing;
+    if (rows[0]) {
       await insertWakes(client, [run], 'verdict');
+      await wakeOthers(client, run, rows[0].dag_id);
     }
-    await also?.(client, found);
-    return found;
+    await also?.(client, result);
+    return result;
   });
 }

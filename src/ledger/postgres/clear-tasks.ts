@@ -1,0 +1,154 @@
+/**
+ * Clearing: task instances are undecided again and run as further tries. What runs of them is stopped and becomes `restarting`:
+ * undecided when its attempt has ended. A mapped task that is cleared as a whole is a placeholder again and is expanded anew; its instances are
+ * `removed` until then, so that a map can shrink.
+ *
+ * A run that has ended is queued, and takes its version when it starts. A running one takes it here, in place: live attempts keep theirs.
+ */
+import type { PoolClient } from 'pg';
+import { tasksBelow } from '../../core/selection';
+import { isRunFinished } from '../../core/states';
+import type { CompiledDag } from '../../dag-spec/compiled-dag';
+import type { ClearRequest, RunPk, TaskVerdict, VersionId } from '../ledger';
+import { prepared } from './connections';
+import type { LedgerContext } from './context';
+import type { LockedRow } from './lock-runs';
+import { makeTasks } from './make-tasks';
+import { changedTasks, chooseTasks, stopTasks, undecideBelow, wholeTasks } from './stop-tasks';
+import { recountTallies } from './tallies';
+
+const clearRows = prepared(
+  'clear_tasks',
+  `UPDATE task_instance t SET reason = 'cleared', admissible = false, due_at = NULL, start_date = NULL, end_date = NULL, scheduled_at = NULL, branch = NULL,
+     retries_used = 0, lost_in_a_row = 0, piece = 0,
+     state = CASE WHEN EXISTS (SELECT FROM attempt a WHERE a.id = t.attempt AND a.state <> 'ended') THEN 'restarting' END
+   WHERE pk = ANY($1::bigint[])`,
+);
+
+const readTallies = prepared<{ task_id: string }>('read_expanded', 'SELECT task_id FROM task_tally WHERE run = $1::bigint');
+const readTaskIds = prepared<{ task_id: string }>('read_task_ids', 'SELECT DISTINCT task_id FROM task_instance WHERE run = $1::bigint');
+
+/** What their instances returned goes with them: nobody may read it as an element of the next map. */
+const unexpandRows = prepared(
+  'unexpand_tasks',
+  `WITH counts AS (DELETE FROM task_tally WHERE run = $1::bigint AND task_id = ANY($2::text[])),
+   under_way AS (DELETE FROM expansion WHERE run = $1::bigint AND owner = ANY($3::text[])),
+   outputs AS (DELETE FROM xcom WHERE run = $1::bigint AND task_id = ANY($2::text[]) AND map_index >= 0),
+   gone AS (
+     UPDATE task_instance SET state = 'removed', reason = 'cleared', admissible = false, due_at = NULL, end_date = clock_timestamp()
+     WHERE run = $1::bigint AND task_id = ANY($2::text[]) AND map_index >= 0 AND state IS DISTINCT FROM 'removed'),
+   model AS (
+     SELECT DISTINCT ON (task_id) task_id, lane, pool, pool_slots, rank_class, priority, run_after FROM task_instance
+     WHERE run = $1::bigint AND task_id = ANY($2::text[]) ORDER BY task_id, pk)
+   INSERT INTO task_instance AS t (run, task_id, reason, lane, pool, pool_slots, rank_class, priority, run_after)
+   SELECT $1::bigint, task_id, 'cleared', lane, pool, pool_slots, rank_class, priority, run_after FROM model
+   ON CONFLICT (run, task_id, map_index) DO UPDATE SET state = NULL, reason = 'cleared', end_date = NULL`,
+);
+
+const updateRun = prepared<{ state: 'queued' | 'running' | 'success' | 'failed' }>(
+  'clear_run_row',
+  `UPDATE dag_run SET seq = seq + 1, state = CASE WHEN $2 THEN 'queued' ELSE state END,
+     queued_at = CASE WHEN $2 THEN clock_timestamp() ELSE queued_at END, start_date = CASE WHEN $2 THEN NULL ELSE start_date END,
+     end_date = CASE WHEN $2 THEN NULL ELSE end_date END, deadline_at = CASE WHEN $2 THEN NULL ELSE deadline_at END,
+     end_reason = CASE WHEN $2 THEN NULL ELSE end_reason END, retry_at = CASE WHEN $2 THEN NULL ELSE retry_at END,
+     keep_version = $3, version = coalesce($4::uuid, version), conf = coalesce($5::jsonb, conf), waits_for_past = false,
+     retries_used = CASE WHEN $6 THEN retries_used + 1 WHEN $2 THEN 0 ELSE retries_used END
+   WHERE pk = $1::bigint RETURNING state`,
+);
+
+const readCurrentVersion = prepared<{ current_version: VersionId | null; keeps: boolean }>(
+  'read_current_version',
+  `SELECT d.current_version, coalesce((v.spec->>'rerunWithLatestVersion')::boolean, true) = false AS keeps
+   FROM dag d LEFT JOIN dag_version v ON v.id = d.current_version WHERE d.dag_id = $1`,
+);
+
+/** A clear that does not say which version: as the DAG has it. */
+export async function defaultVersion(client: PoolClient, dagId: string): Promise<'latest' | 'own'> {
+  const { rows } = await readCurrentVersion(client, dagId);
+  return rows[0]?.keeps ? 'own' : 'latest';
+}
+
+/** Under the run's lock. */
+export async function clearLocked(
+  context: LedgerContext,
+  client: PoolClient,
+  row: LockedRow,
+  request: Omit<ClearRequest, 'run'>,
+): Promise<TaskVerdict> {
+  const { pk: run } = row;
+  const { tasks, onlyStates, version, conf, runRetry = false, keepRunState = false } = request;
+  const newest = (await readCurrentVersion(client, row.dag_id)).rows[0]?.current_version ?? null;
+  const target = (version === 'own' ? row.version : newest) ?? row.version ?? newest;
+  const dag = target === null ? null : await load(context, client, target);
+
+  const isAnew = tasks === null && !onlyStates;
+  const chosen = await chooseTasks(client, run, tasks, onlyStates ?? null);
+  if (chosen.length === 0 && !isAnew) return { run, tasks: [], below: [], added: [], version: target, from: row.state, to: row.state };
+  await stopTasks(client, chosen, 'cleared');
+  const unexpanded =
+    dag && !onlyStates ? await unexpand(client, run, dag, tasks === null ? null : new Set(wholeTasks(tasks))) : new Set<string>();
+  const cleared = chosen.filter(({ task_id }) => !unexpanded.has(task_id));
+  await clearRows(
+    client,
+    cleared.map(({ pk }) => pk),
+  );
+  const below = dag ? tasksBelow(dag, new Set(chosen.map(({ task_id }) => task_id))) : new Set<string>();
+  const undecided = await undecideBelow(client, run, below, chosen);
+
+  const isQueued = row.state === 'queued' || isAnew || (isRunFinished(row.state) && !keepRunState);
+  const repinned = row.state === 'running' && !isQueued && dag && target !== row.version;
+  const added = dag && target !== row.version ? await missingTasks(client, run, dag) : [];
+  const { rows: after } = await updateRun(
+    client,
+    run,
+    isQueued,
+    version === 'own' && row.version !== null,
+    repinned ? target : null,
+    conf && JSON.stringify(conf),
+    runRetry,
+  );
+  if (repinned) await makeTasks(context, client, dag, [run]);
+  await recountTallies(client, run, null);
+  return {
+    run,
+    tasks: changedTasks(chosen),
+    below: changedTasks(undecided),
+    added,
+    version: target,
+    from: row.state,
+    to: after[0]!.state,
+  };
+}
+
+async function load({ versions }: LedgerContext, client: PoolClient, version: VersionId): Promise<CompiledDag> {
+  await versions.load(client, [version]);
+  return versions.get(version).dag;
+}
+
+/**
+ * Expanded tasks among `whole` (null: all) become placeholders again. Those of a mapped group only together with the whole group and with
+ * something that it maps over; cleared alone, their instances are kept.
+ */
+async function unexpand(client: PoolClient, run: RunPk, dag: CompiledDag, whole: ReadonlySet<string> | null): Promise<Set<string>> {
+  const { rows } = await readTallies(client, run);
+  const isCleared = (taskId: string) => whole === null || whole.has(taskId);
+  const expanded = rows.map(({ task_id }) => task_id).filter((id) => isCleared(id) && (groupIsCleared(dag, id, isCleared) ?? true));
+  if (expanded.length === 0) return new Set();
+  const groups = expanded.flatMap((id) => dag.tasks.get(id)?.mappedGroup ?? []);
+  await unexpandRows(client, run, expanded, [...expanded, ...groups]);
+  return new Set(expanded);
+}
+
+/** Null: the task is in no mapped group. */
+function groupIsCleared(dag: CompiledDag, taskId: string, isCleared: (taskId: string) => boolean): boolean | null {
+  const group = dag.tasks.get(taskId)?.mappedGroup ?? null;
+  if (group === null) return null;
+  const { tasks, sources } = dag.expansions.get(group)!;
+  return tasks.every(isCleared) && (sources.length === 0 || sources.some(isCleared));
+}
+
+async function missingTasks(client: PoolClient, run: RunPk, dag: CompiledDag): Promise<string[]> {
+  const { rows } = await readTaskIds(client, run);
+  const there = new Set(rows.map(({ task_id }) => task_id));
+  return dag.order.map((task) => task.spec.id).filter((id) => !there.has(id));
+}
