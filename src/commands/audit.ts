@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json';
 import { hideSensitive } from '../core/sensitive';
+import { AttemptGone } from '../execution-api/execution-api';
 import type { Transaction } from '../ledger/ledger';
 import type { Actor } from './commands';
 
@@ -12,8 +13,9 @@ export interface AuditEntry {
   readonly details?: JsonObject;
 }
 
-/** One line of the audit log, in the transaction of what it tells. */
+/** One line of the audit log, in the transaction of what it tells. @throws AttemptGone, which rolls that back */
 export async function writeAudit(transaction: Transaction, actor: Actor, entry: AuditEntry): Promise<void> {
+  if (actor.attemptId !== undefined) await checkLive(transaction, actor.attemptId);
   await transaction.query('INSERT INTO audit_log (actor, via, action, dag_id, run_id, details) VALUES ($1, $2, $3, $4, $5, $6)', [
     actor.user,
     actor.via,
@@ -22,4 +24,9 @@ export async function writeAudit(transaction: Transaction, actor: Actor, entry: 
     entry.runId ?? null,
     JSON.stringify(hideSensitive(entry.details ?? {})),
   ]);
+}
+
+async function checkLive(transaction: Transaction, attemptId: string): Promise<void> {
+  const { rowCount } = await transaction.query("SELECT FROM attempt WHERE id = $1 AND state IN ('claimed', 'running')", [attemptId]);
+  if (rowCount === 0) throw new AttemptGone(attemptId);
 }

@@ -12,7 +12,9 @@ import type { RunPk } from '../ledger/ledger';
 /** Who does it, and from where. */
 export interface Actor {
   readonly user: string;
-  readonly via: 'cli' | 'rest_api' | 'ui';
+  readonly via: 'cli' | 'rest_api' | 'ui' | 'operator';
+  /** Of a task: the attempt that acts. What it does is refused (`AttemptGone`) when that has ended. */
+  readonly attemptId?: string;
 }
 
 /** Milliseconds, or ISO 8601. Text without an offset ('2026-01-01', '2026-01-01T06:00') is wall-clock time in the DAG's timezone. */

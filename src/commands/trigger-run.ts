@@ -78,5 +78,5 @@ async function alreadyThere(context: CommandContext, run: NewRun, { run: pk, ...
     'clash' in result && result.clash === 'logical_date' && run.logicalDate !== null
       ? `a run with the logical date ${isoOf(run.logicalDate)}: "${other.run_id}" (${other.state}). Give another logical date, or clear that run`
       : `a run "${run.runId}" (${other.state}). Give another run id, or clear that run`;
-  return new ThenceError('ALREADY_EXISTS', `DAG "${run.dagId}" already has ${what}`);
+  return new ThenceError('ALREADY_EXISTS', `DAG "${run.dagId}" already has ${what}`, { details: { runId: other.run_id } });
 }

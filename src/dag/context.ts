@@ -5,9 +5,11 @@
  * that the usual task need not ask; `dagRun.logicalDate` is nullable. All dates are in UTC.
  */
 import type { DateTime } from 'luxon';
+import type { ExternalRun } from '../core/external-task';
 import type { JsonObject } from '../core/json';
-import type { RunType } from '../core/states';
-import type { ConnectionInfo } from '../execution-api/execution-api';
+import type { RunState, RunType } from '../core/states';
+import type { ExternalQuery } from '../core/waits';
+import type { ConnectionInfo, DagTasks, RequestedRun, RunRequest } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import type { Macros } from '../templates/macros';
 import type { BaseOperator } from './base-operator';
@@ -57,6 +59,8 @@ export interface TaskContext<Params = Record<string, unknown>, In = Record<strin
   readonly variables: Variables;
   readonly connections: Connections;
   readonly macros: Macros;
+  /** For operators that trigger runs or look at those of other DAGs, and for sensors. Absent where there is no engine behind the context. */
+  readonly '~engine'?: EngineAccess;
   /** For operators that start processes. Absent where nothing keeps track of them. */
   readonly '~host'?: OperatorHost;
 }
@@ -69,6 +73,7 @@ export interface TaskInstanceInfo {
   readonly tryNumber: number;
   /** tryNumber of the last try that is allowed at present. */
   readonly maxTries: number;
+  /** When the try began; one that was rescheduled or deferred goes on with it. */
   readonly startDate: DateTime<true>;
 }
 
@@ -111,6 +116,16 @@ export interface Variables {
 export interface Connections {
   /** @throws when there is no such connection */
   get(id: string): Promise<ConnectionInfo>;
+}
+
+/** Between thence's own operators and the runner; not for DAG files. See ExecutionApi. */
+export interface EngineAccess {
+  /** Counts pieces of the try: 0, then 1 after a reschedule or deferral … */
+  readonly piece: number;
+  triggerRun(request: RunRequest): Promise<RequestedRun>;
+  getRunState(run: { readonly dagId: string; readonly runId: string }): Promise<RunState | null>;
+  getExternalRuns(query: ExternalQuery): Promise<readonly ExternalRun[]>;
+  getDagTasks(dagId: string): Promise<DagTasks | null>;
 }
 
 /** Between thence's own operators and the runner; not for DAG files. */

@@ -2,9 +2,12 @@
  * All that task code may ask of the engine. A port: in process for local executors (over IPC), HTTP for remote workers later.
  * Every call names its attempt and is refused (`AttemptGone`) when that attempt has ended: that is the fence for late writes.
  */
+import type { ExternalRun } from '../core/external-task';
 import type { BundleCode } from '../core/workload';
+import type { RunState } from '../core/states';
 import type { DataInterval } from '../core/time';
 import type { JsonObject } from '../core/json';
+import type { ExternalQuery } from '../core/waits';
 
 export interface XComEntry {
   readonly taskId: string;
@@ -36,6 +39,32 @@ export interface ConnectionInfo {
   readonly uri: string;
 }
 
+/** A run that a task triggers, of any DAG: checked as if a person did, and in the audit log under the task's name. */
+export interface RunRequest {
+  readonly dagId: string;
+  /** null: made up. */
+  readonly runId: string | null;
+  /** ISO 8601; null: the moment of triggering. */
+  readonly logicalDate: string | null;
+  readonly conf: JsonObject;
+  /** What to do when the DAG has a run with this id or logical date: fail, hand that one back, or clear it. */
+  readonly ifExists: 'fail' | 'keep' | 'clear';
+}
+
+export interface RequestedRun {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly became: 'created' | 'kept' | 'cleared';
+  /** It starts when its DAG is unpaused. */
+  readonly isPaused: boolean;
+}
+
+/** Of a DAG's newest version. */
+export interface DagTasks {
+  readonly taskIds: readonly string[];
+  readonly groupIds: readonly string[];
+}
+
 export interface ExecutionApi {
   getBundle(hash: string): Promise<BundleCode>;
   pullXComs(attemptId: string, query: XComQuery): Promise<readonly XComEntry[]>;
@@ -48,6 +77,14 @@ export interface ExecutionApi {
   /** null when no backend has it. */
   getVariable(attemptId: string, key: string): Promise<string | null>;
   getConnection(attemptId: string, id: string): Promise<ConnectionInfo | null>;
+  /** @throws NOT_FOUND no such DAG · INVALID_VALUE conf, date or run id · ALREADY_EXISTS */
+  triggerRun(attemptId: string, request: RunRequest): Promise<RequestedRun>;
+  /** Of any DAG, as are the next two. null: no such run. */
+  getRunState(attemptId: string, run: { readonly dagId: string; readonly runId: string }): Promise<RunState | null>;
+  /** In the order of the query's logical dates, then of its run ids. */
+  getExternalRuns(attemptId: string, query: ExternalQuery): Promise<readonly ExternalRun[]>;
+  /** null: no such DAG in the dags folder. */
+  getDagTasks(attemptId: string, dagId: string): Promise<DagTasks | null>;
 }
 export type ExecutionApiMethod = keyof ExecutionApi;
 

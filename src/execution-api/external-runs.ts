@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { ExternalRun } from '../core/external-task';
 import type { RunState } from '../core/states';
 import type { ExternalQuery } from '../core/waits';
+import type { DagTasks } from './execution-api';
 
 interface Row {
   readonly n: number;
@@ -35,7 +36,7 @@ const sql = `
       SELECT pk, state, version FROM dag_run WHERE dag_id = q.query->>'dagId' AND logical_date = d.at
       UNION ALL SELECT pk, state, version FROM dag_run WHERE dag_id = q.query->>'dagId' AND run_id = d.run_id) r ON true
     LEFT JOIN LATERAL (
-      SELECT array_agg(s->>'id') AS ids FROM dag_version v, json_array_elements(v.spec::json->'tasks') AS s
+      SELECT array_agg(s->>'id') AS ids FROM dag_version v, json_array_elements(v.spec->'tasks') AS s
       WHERE q.query->>'groupId' IS NOT NULL AND v.id = r.version
         AND (s->>'group' = q.query->>'groupId' OR starts_with(s->>'group', q.query->>'groupId' || '.'))) g ON true
     LEFT JOIN LATERAL (
@@ -62,4 +63,14 @@ export async function selectRunStates(
     values: [runs.map(({ dagId }) => dagId), runs.map(({ runId }) => runId)],
   });
   return rows.map(({ state }) => state);
+}
+
+export async function selectDagTasks(pool: Pool, dagId: string): Promise<DagTasks | null> {
+  const { rows } = await pool.query<{ task_ids: string[]; group_ids: string[] }>(
+    `SELECT array(SELECT t->>'id' FROM json_array_elements(v.spec->'tasks') t) AS task_ids,
+       array(SELECT g->>'id' FROM json_array_elements(v.spec->'groups') g) AS group_ids
+     FROM dag d JOIN dag_version v ON v.id = d.current_version WHERE d.dag_id = $1 AND d.is_active`,
+    [dagId],
+  );
+  return rows[0] ? { taskIds: rows[0].task_ids, groupIds: rows[0].group_ids } : null;
 }

@@ -30,6 +30,10 @@ const methods: readonly ExecutionApiMethod[] = [
   'previousSuccess',
   'getVariable',
   'getConnection',
+  'triggerRun',
+  'getRunState',
+  'getExternalRuns',
+  'getDagTasks',
 ];
 
 /** `send` may be called at any time; replies come back through `receive` in any order. */

@@ -44,6 +44,16 @@ export function createMemoryExecutionApi({ ledger, bundles, secrets }: MemoryExe
     setRendered: async () => undefined,
     previousSuccess: async () => null, // there is only this run
     getVariable: async (_attemptId, key) => secrets.getVariable(key),
+    triggerRun: async (_attemptId, { dagId }) => {
+      throw new ThenceError(
+        'CONFLICT',
+        `a run of DAG "${dagId}" cannot be triggered here: this is a test of one DAG, in memory, which has no other runs`,
+      );
+    },
+    getRunState: async () => null,
+    getExternalRuns: async (_attemptId, { logicalDates, runIds }) =>
+      [...logicalDates, ...runIds].map(() => ({ state: null, tasks: {}, groupTasks: [] })),
+    getDagTasks: async () => null,
     getConnection: async (_attemptId, id) => secrets.getConnection(id),
   };
 }

@@ -3,20 +3,28 @@
  * nothing is read or written for one that has ended. Questions wait for a database that is away.
  */
 import type { Pool } from 'pg';
+import type { Commands } from '../commands/commands';
 import { ThenceError } from '../core/errors';
+import type { ExternalRun } from '../core/external-task';
 import type { JsonObject } from '../core/json';
+import type { RunState } from '../core/states';
 import type { DataInterval } from '../core/time';
+import type { ExternalQuery } from '../core/waits';
 import type { BundleCode } from '../core/workload';
 import type { SecretsBackend } from '../secrets/secrets';
 import { batched } from './batch';
 import { AttemptGone } from './execution-api';
-import type { ConnectionInfo, ExecutionApi, XComEntry, XComQuery } from './execution-api';
+import type { ConnectionInfo, DagTasks, ExecutionApi, RequestedRun, RunRequest, XComEntry, XComQuery } from './execution-api';
+import { selectDagTasks, selectExternalRuns, selectRunStates } from './external-runs';
+import { triggerRunOfTask } from './trigger-run';
 import { whileAway } from './while-away';
 
 export interface PostgresExecutionApiOptions {
   readonly pool: Pool;
   readonly secrets: SecretsBackend;
   readonly maxXcomBytes: number;
+  /** What tasks may do to runs. */
+  readonly commands: Pick<Commands, 'triggerRun' | 'clearRun'>;
 }
 
 const bundlesKept = 64;
@@ -88,6 +96,22 @@ export class PostgresExecutionApi implements ExecutionApi {
 
   async getConnection(_attemptId: string, id: string): Promise<ConnectionInfo | null> {
     return this.options.secrets.getConnection(id);
+  }
+
+  async triggerRun(attemptId: string, request: RunRequest): Promise<RequestedRun> {
+    return triggerRunOfTask(this.options, attemptId, request);
+  }
+
+  async getRunState(_attemptId: string, run: { readonly dagId: string; readonly runId: string }): Promise<RunState | null> {
+    return (await whileAway(() => selectRunStates(this.options.pool, [run])))[0]!;
+  }
+
+  async getExternalRuns(_attemptId: string, query: ExternalQuery): Promise<readonly ExternalRun[]> {
+    return (await whileAway(() => selectExternalRuns(this.options.pool, [query])))[0]!;
+  }
+
+  async getDagTasks(_attemptId: string, dagId: string): Promise<DagTasks | null> {
+    return whileAway(() => selectDagTasks(this.options.pool, dagId));
   }
 
   private async write(attemptId: string, sql: string, values: readonly unknown[]): Promise<void> {

@@ -2,6 +2,8 @@
 import { openServer } from '../app';
 import type { Config } from '../config/config';
 import { packageVersion } from '../config/package-root';
+import { createCommands } from '../commands/create-commands';
+import { systemClock } from '../core/time';
 import { PostgresExecutionApi } from '../execution-api/postgres-execution-api';
 import { PostgresLedger } from '../ledger/postgres/postgres-ledger';
 import { PgWakeup } from '../ledger/postgres/notifier';
@@ -28,10 +30,12 @@ export async function runScheduler(config: Config): Promise<number> {
     });
     const wakeup = new PgWakeup({ url, logger });
     await wakeup.start();
+    const commands = createCommands({ database, ledger, clock: systemClock, wakeup: () => wakeup.notify() });
     const api = new PostgresExecutionApi({
       pool: database.pool,
       secrets: createSecrets(config, database.pool),
       maxXcomBytes: config.maxXcomBytes,
+      commands,
     });
     const logs = new FileLogStore(config.home);
     const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup });

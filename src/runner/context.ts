@@ -47,7 +47,7 @@ export function makeContext(parts: ContextParts): TaskContext {
       tryNumber: workload.tryNumber,
       maxTries: workload.maxTries,
       get startDate() {
-        return utc(begun);
+        return utc(workload.tryStartedAt ?? begun);
       },
     },
     get dagRun() {
@@ -120,6 +120,13 @@ export function makeContext(parts: ContextParts): TaskContext {
       },
     },
     macros,
+    '~engine': {
+      piece: workload.piece,
+      triggerRun: (request) => api.triggerRun(attemptId, request),
+      getRunState: (run) => api.getRunState(attemptId, run),
+      getExternalRuns: (query) => api.getExternalRuns(attemptId, query),
+      getDagTasks: (dagId) => api.getDagTasks(attemptId, dagId),
+    },
     '~host': parts.host,
   };
 }

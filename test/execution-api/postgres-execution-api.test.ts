@@ -18,6 +18,7 @@ beforeAll(async () => {
   api = new PostgresExecutionApi({
     pool: db.pool,
     maxXcomBytes: 100,
+    commands: { triggerRun: () => Promise.reject(new Error('not here')), clearRun: () => Promise.reject(new Error('not here')) },
     secrets: secretsOfConfig({ variables: { a: '1' }, connections: { c: 'http://h' } }),
   });
   dag = await insertDag(db.pool, { dagId: 'd', tasks: ['one', 'two', 'three'], code: 'the code' });

@@ -147,6 +147,10 @@ function makeApi(): TestApi {
     pushXCom: async () => void note('pushXCom'),
     setRendered: async (_attempt, fields) => void rendered.push(fields),
     previousSuccess: async () => null,
+    triggerRun: async (_attempt, { dagId, runId }) => ({ dagId, runId: runId ?? 'manual__1', became: 'created', isPaused: false }),
+    getRunState: async () => null,
+    getExternalRuns: async () => [],
+    getDagTasks: async () => null,
     getVariable: async (_attempt, key) => (key === 'colour' ? 'blue' : null),
     getConnection: async (_attempt, id) =>
       id === 'db'
