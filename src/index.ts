@@ -8,14 +8,26 @@ export { registerSqlDriver, sqlDriverOf, type SqlDriver, type SqlQueryOptions, t
 export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';
 export type { JsonObject, JsonValue } from './core/json';
+export type { BuiltInWait, WaitArgs, WaitPayloads } from './core/waits';
 export type { TriggerRule, WeightRule } from './dag-spec/spec';
 export { BaseOperator, TaskOutput, type Task } from './dag/base-operator';
-export type { Connections, DagRunInfo, TaskContext, TaskInstanceInfo, TaskLog, Variables, XCom, XComPullOptions } from './dag/context';
+export type {
+  Connections,
+  DagRunInfo,
+  DeferOptions,
+  TaskContext,
+  TaskInstanceInfo,
+  TaskLog,
+  Variables,
+  XCom,
+  XComPullOptions,
+} from './dag/context';
 export { DAG } from './dag/dag';
 export type { Jsonify } from './dag/jsonify';
 export { chain, crossDownstream, TaskList, type EdgeOptions, type Wireable } from './dag/node';
 export { FailError, RescheduleError, SkipError } from './dag/task-errors';
 export { TaskGroup, type TaskGroupOptions } from './dag/task-group';
+export { DeferralTimeout, Trigger, TriggerEvent, TriggerFailed, type TriggerContext } from './dag/trigger';
 export type {
   DagOptions,
   DataOptions,

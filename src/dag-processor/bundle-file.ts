@@ -59,7 +59,7 @@ export function withFiles(bundle: BundleCode, files: BundleCode['files']): Bundl
 
 async function build(root: string, filePath: string, format: BundleCode['format'], sources: Map<string, string>): Promise<BuiltFile> {
   const result = await esbuild(buildOptions(root, filePath, format, sources));
-  const code = letModulesKeepTheirDefault(result.outputFiles![0]!.text);
+  const code = sayWhatIsNamed(letModulesKeepTheirDefault(result.outputFiles![0]!.text));
   const relative = new Map([...sources].map(([file, text]) => [posix(path.relative(root, file)), text]));
   const names = Object.keys(result.metafile!.inputs).filter((name) => relative.has(name));
   const ordered = [filePath, ...names.filter((name) => name !== filePath).sort()];
@@ -119,6 +119,18 @@ function hasTopLevelAwait(error: unknown): boolean {
  */
 function letModulesKeepTheirDefault(code: string): string {
   return code.replace('isNodeMode || !mod ||', 'isNodeMode && !(mod && mod[Symbol.toStringTag] === "Module") || !mod ||');
+}
+
+/**
+ * `keepNames` calls a helper for each class, which here also tells the module of it: this is how the Trigger classes of a file are found,
+ * whether it exports them or not. Code without a class stays as it is.
+ */
+function sayWhatIsNamed(code: string): string {
+  if (!/\bclass\b/.test(code)) return code;
+  return code.replace(
+    /^( *var __name = \(target, value\) => )(__defProp\(target, "name", \{ value, configurable: true \}\));$/m,
+    '$1(module.named?.(target), $2);',
+  );
 }
 
 function importGraph(metafile: Metafile): ImportGraph {

@@ -5,15 +5,17 @@
  * that the usual task need not ask; `dagRun.logicalDate` is nullable. All dates are in UTC.
  */
 import type { DateTime } from 'luxon';
+import type { DurationInput } from '../core/duration';
 import type { ExternalRun } from '../core/external-task';
 import type { JsonObject } from '../core/json';
 import type { RunState, RunType } from '../core/states';
-import type { ExternalQuery } from '../core/waits';
+import type { BuiltInWait, ExternalQuery } from '../core/waits';
 import type { ConnectionInfo, DagTasks, RequestedRun, RunRequest } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import type { Macros } from '../templates/macros';
 import type { BaseOperator } from './base-operator';
 import type { DAG } from './dag';
+import type { Trigger } from './trigger';
 import type { AnyParams } from './types';
 
 export interface TaskContext<Params = Record<string, unknown>, In = Record<string, unknown>> {
@@ -59,10 +61,25 @@ export interface TaskContext<Params = Record<string, unknown>, In = Record<strin
   readonly variables: Variables;
   readonly connections: Connections;
   readonly macros: Macros;
+  /**
+   * Ends this piece of the try, which holds no process until what it waits for has come; then `task[resume](context, event)` goes on.
+   * Never returns: it throws a signal, which a `catch` around it has to throw again.
+   *
+   * Nothing came within `timeout`: the task goes on with a DeferralTimeout thrown in the place of the method; the trigger failed: with a
+   * TriggerFailed. An operator that wants to handle them has a method `onDeferralError(context, error)`, which takes their place.
+   */
+  defer(trigger: Trigger | BuiltInWait, options: DeferOptions): never;
   /** For operators that trigger runs or look at those of other DAGs, and for sensors. Absent where there is no engine behind the context. */
   readonly '~engine'?: EngineAccess;
   /** For operators that start processes. Absent where nothing keeps track of them. */
   readonly '~host'?: OperatorHost;
+}
+
+export interface DeferOptions {
+  /** Name of the operator's method that goes on: `method(context, event)`, with the event's payload. */
+  readonly resume: string;
+  /** The longest that it may take. @default for ever */
+  readonly timeout?: DurationInput;
 }
 
 export interface TaskInstanceInfo {

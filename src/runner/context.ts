@@ -24,6 +24,7 @@ export interface ContextParts {
   readonly log: AttemptLog;
   readonly stopper: Stopper;
   readonly host: OperatorHost;
+  readonly defer: TaskContext['defer'];
 }
 
 export function makeContext(parts: ContextParts): TaskContext {
@@ -120,6 +121,7 @@ export function makeContext(parts: ContextParts): TaskContext {
       },
     },
     macros,
+    defer: parts.defer,
     '~engine': {
       piece: workload.piece,
       triggerRun: (request) => api.triggerRun(attemptId, request),

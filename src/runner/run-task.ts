@@ -3,11 +3,12 @@
  * ends as an Outcome. Nothing is thrown. Whoever calls it stops it through the `stopper` and, if that does
  * not help, ends the host.
  */
-import type { BundleCode, Outcome, RunTask } from '../core/workload';
+import type { BundleCode, Outcome, ResumeInfo, RunTask } from '../core/workload';
 import { setRenderedOptions } from '../dag/base-operator';
 import type { BaseOperator } from '../dag/base-operator';
 import type { OperatorHost, TaskContext } from '../dag/context';
 import type { DAG } from '../dag/dag';
+import type { TriggerClasses } from '../dag/trigger';
 import { taskEndOf } from '../dag/task-errors';
 import { AttemptGone } from '../execution-api/execution-api';
 import type { ExecutionApi } from '../execution-api/execution-api';
@@ -15,6 +16,7 @@ import { ThenceError } from '../core/errors';
 import type { AttemptLog } from './attempt-log';
 import { branchChoice } from './branch-choice';
 import { makeContext, valueOf } from './context';
+import { Deferral, describeWait, resumeTask, waitOf } from './defer';
 import { errorInfo, errorText } from './error-info';
 import { toJsonText } from './json-value';
 import { parseParams } from './params';
@@ -36,6 +38,7 @@ export interface RunnerDeps {
 export interface LoadedFile {
   readonly dags: readonly DAG[];
   readonly files: BundleCode['files'];
+  readonly triggers: TriggerClasses;
 }
 
 export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outcome> {
@@ -43,8 +46,10 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
   try {
     const found = await findTask(workload, deps);
     task = found.task;
-    const context = await prepare(workload, found, deps);
-    const returned = await execute(task, context, deps);
+    const deferral = new Deferral(task, found.triggers);
+    const context = await prepare(workload, found, deferral, deps);
+    const returned = await execute(task, context, workload.resume, deps);
+    deferral.checkReturned();
     if (deps.stopper.reason?.why === 'timeout') throw deps.stopper.reason;
     const text = toJsonText(returned, `The return value of task "${task.id}"`, workload.maxXcomBytes);
     return { kind: 'success', returnValue: text, branch: kindOf(task) === 'branch' ? branchChoice(task, returned) : null };
@@ -59,6 +64,7 @@ interface Found {
   readonly dag: DAG;
   readonly task: AnyTask;
   readonly files: BundleCode['files'];
+  readonly triggers: TriggerClasses;
 }
 
 async function findTask(workload: RunTask, deps: RunnerDeps): Promise<Found> {
@@ -70,10 +76,10 @@ async function findTask(workload: RunTask, deps: RunnerDeps): Promise<Found> {
     if (error instanceof ThenceError && error.code === 'UNAVAILABLE') throw error;
     throw new Error(`the DAG file ${filePath} could not be loaded to run task "${taskId}": ${errorInfo(error).message}`, { cause: error });
   }
-  const { dags, files } = loaded;
+  const { dags, files, triggers } = loaded;
   const dag = dags.find((candidate) => candidate.id === run.dagId);
   const task = dag?.nodes.get(taskId);
-  if (dag && task && 'execute' in task) return { dag, task: task as unknown as AnyTask, files };
+  if (dag && task && 'execute' in task) return { dag, task: task as unknown as AnyTask, files, triggers };
   const made = dag ? `tasks ${list([...dag.nodes.keys()])}` : `DAGs ${list(dags.map((one) => one.id))}`;
   throw new ThenceError(
     'DAG_FILE',
@@ -90,10 +96,10 @@ const list = (ids: readonly string[]) =>
         .map((id) => `"${id}"`)
         .join(', ') + (ids.length > 20 ? ' …' : '');
 
-async function prepare(workload: RunTask, { dag, task, files }: Found, deps: RunnerDeps): Promise<TaskContext> {
+async function prepare(workload: RunTask, { dag, task, files }: Found, { defer }: Deferral, deps: RunnerDeps): Promise<TaskContext> {
   const { api, log, stopper, host } = deps;
   const [params, inputs] = await Promise.all([parseParams(dag.id, dag.options.params, workload.run.conf), pullInputs(workload, api)]);
-  const context = makeContext({ workload, dag, task, params, inputs, api, log, stopper, host });
+  const context = makeContext({ workload, dag, task, params, inputs, api, log, stopper, host, defer });
   const rendered = await renderOptions(task, context, { files, filePath: workload.filePath }, log);
   if (rendered) {
     setRenderedOptions(task, rendered.options);
@@ -116,7 +122,7 @@ async function pullInputs(workload: RunTask, api: ExecutionApi): Promise<Record<
   );
 }
 
-async function execute(task: AnyTask, context: TaskContext, { stopper, log }: RunnerDeps): Promise<unknown> {
+async function execute(task: AnyTask, context: TaskContext, resume: ResumeInfo | null, { stopper, log }: RunnerDeps): Promise<unknown> {
   if (stopper.reason) throw stopper.reason;
   const killing: Promise<void>[] = [];
   stopper.onStop = (why) => {
@@ -125,7 +131,7 @@ async function execute(task: AnyTask, context: TaskContext, { stopper, log }: Ru
     killing.push(onKill().catch((error: unknown) => log.write('error', 'thence', `onKill failed: ${errorText(errorInfo(error))}`)));
   };
   try {
-    return await task.execute(context);
+    return await (resume ? resumeTask(task, context, resume) : task.execute(context));
   } finally {
     stopper.onStop = () => {};
     await Promise.all(killing);
@@ -141,6 +147,11 @@ function outcomeOf(thrown: unknown, task: AnyTask | null, { stopper, log }: Runn
     const message = log.mask(end.message);
     log.write('info', 'thence', `Skipped: ${message}`);
     return { kind: 'skipped', message };
+  }
+  const wait = waitOf(thrown);
+  if (wait) {
+    log.write('info', 'thence', `Deferred: waits for ${describeWait(wait)}.`);
+    return { kind: 'deferred', wait };
   }
   if (end?.kind === 'reschedule') return { kind: 'rescheduled', at: end.at };
   return failedOutcome(thrown, log, end?.kind !== 'fail' && mayRetry(task, thrown, log));

@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url';
 import type { BundleCode } from '../core/workload';
 import type { DAG } from '../dag/dag';
 import { openRegistry, sealRegistry, takeMadeDags } from '../dag/registry';
+import { TriggerClasses } from '../dag/trigger';
 import { installResolution, makeBundleModule } from './resolution';
 
 /** Where the sources of a bundle stand on this host. */
@@ -21,6 +22,13 @@ export interface BundlePlace {
   readonly filePath: string;
   /** Absolute; null on a host that has no dags folder: then paths start in the working directory. */
   readonly dagsFolder: string | null;
+}
+
+const triggerClasses = new WeakMap<readonly DAG[], TriggerClasses>();
+
+/** The Trigger classes of the evaluation that gave `dags`. */
+export function triggersOf(dags: readonly DAG[]): TriggerClasses {
+  return triggerClasses.get(dags) ?? new TriggerClasses();
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -68,8 +76,12 @@ async function evaluate(bundle: BundleCode, place: BundlePlace): Promise<DAG[]> 
   process.setSourceMapsEnabled(true);
   const root = realFolder(place.dagsFolder) ?? process.cwd();
   const file = path.resolve(root, place.filePath);
-  const module = makeBundleModule(file);
-  Object.assign(module, { place: (source: string) => whereIs(path.resolve(root, source)) });
+  const triggers = new TriggerClasses();
+  const module = makeBundleModule(file, (exported) => triggers.notePackage(exported));
+  Object.assign(module, {
+    place: (source: string) => whereIs(path.resolve(root, source)),
+    named: (value: unknown) => triggers.note(value),
+  });
 
   openRegistry();
   try {
@@ -79,7 +91,10 @@ async function evaluate(bundle: BundleCode, place: BundlePlace): Promise<DAG[]> 
     if (bundle.format === 'esm') await module.exports['loaded'];
     // Async functions of the file that nobody awaits have their first turn before the door closes.
     await nextTurn();
-    return takeMadeDags();
+    const dags = takeMadeDags();
+    triggers.seal();
+    triggerClasses.set(dags, triggers);
+    return dags;
   } finally {
     takeMadeDags();
     sealRegistry();

@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import type { ErrorInfo } from '../core/workload';
 import { madeStack } from '../dag/registry';
 import { serializeDag } from '../dag/serialize';
-import { evaluateBundle } from './evaluate-bundle';
+import { evaluateBundle, triggersOf } from './evaluate-bundle';
 import { recordReads } from './file-reads';
 import { LAST_WORDS_FD } from './load-messages';
 import type { LastWords, LoadedFiles, LoadReply, LoadRequest, LoadResult } from './load-messages';
@@ -36,6 +36,7 @@ async function load({ workload }: LoadRequest): Promise<LoadResult> {
   try {
     const outside = new Promise<never>((_resolve, reject) => (failNow = reject));
     const dags = await Promise.race([evaluateBundle(workload.bundle, workload), outside]);
+    triggersOf(dags).check();
     const serialized = dags.map((dag) => ({ madeStack: madeStack(dag), ...serializeDag(dag, workload) }));
     const warnings = leftOver(before);
     return {

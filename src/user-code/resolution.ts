@@ -37,18 +37,20 @@ export function installResolution(): void {
   Loader._resolveFilename = resolve;
 }
 
-/** A module for a bundle of `file`: `require` in it follows the rules above. */
-export function makeBundleModule(file: string): LoadedModule {
+/** A module for a bundle of `file`: `require` in it follows the rules above. `onPackage` is told what each package exports. */
+export function makeBundleModule(file: string, onPackage: (exported: unknown) => void = () => {}): LoadedModule {
   const made = new Loader(file);
   made.filename = file;
   made.paths = Loader._nodeModulePaths(path.dirname(file));
   made.require = (request) => {
     if (request === 'thence') return thence;
     const isLocal = /^\.{1,2}(\/|$)/.test(request);
-    return Loader.prototype.require.call(
+    const exported = Loader.prototype.require.call(
       made,
       isLocal ? resolveLocal(request, made) : isBare(request) ? resolveForBundle(request, made) : request,
     );
+    if (isBare(request) && !Module.isBuiltin(request)) onPackage(exported);
+    return exported;
   };
   bundleModules.add(made);
   return made;

@@ -15,7 +15,7 @@ import { errorInfo, errorText } from '../runner/error-info';
 import { failedOutcome, runTask, stoppedOutcome } from '../runner/run-task';
 import type { LoadedFile } from '../runner/run-task';
 import { Stopper, TaskStopped } from '../runner/stop';
-import { BundleCache } from './evaluate-bundle';
+import { BundleCache, triggersOf } from './evaluate-bundle';
 import { GuardedEnv } from './guarded-env';
 import { forgetChild, killChildren, registerChild, trackChildren } from './task-host-children';
 import { attemptVariable, killGroup } from './process-groups';
@@ -152,7 +152,7 @@ export class TaskHost {
       const fetch = async () => (bundle = await this.options.api.getBundle(task.bundleHash));
       const dags = await this.bundles.get(task.bundleHash, task, fetch);
       if (bundle) this.files.set(dags, (bundle as BundleCode).files);
-      return { dags, files: this.files.get(dags) ?? {} };
+      return { dags, files: this.files.get(dags) ?? {}, triggers: triggersOf(dags) };
     });
   }
 

@@ -1,7 +1,7 @@
 /** A TaskContext over plain values, for tests of operators and templates without a runner. */
 import { DateTime } from 'luxon';
 import type { JsonObject } from '../../src/core/json';
-import type { OperatorHost, TaskContext } from '../../src/dag/context';
+import type { OperatorHost, DeferOptions, TaskContext } from '../../src/dag/context';
 import { macros } from '../../src/templates/macros';
 
 export interface ContextValues {
@@ -20,6 +20,16 @@ export interface ContextValues {
   readonly tryNumber?: number;
   readonly log?: (level: string, values: readonly unknown[]) => void;
   readonly host?: OperatorHost;
+}
+
+/** What `context.defer` throws here: what the operator under test wants to wait for. */
+export class Deferred extends Error {
+  constructor(
+    readonly trigger: Parameters<TaskContext['defer']>[0],
+    readonly options: DeferOptions,
+  ) {
+    super('deferred');
+  }
 }
 
 export function contextFor(values: ContextValues): TaskContext {
@@ -117,6 +127,9 @@ export function contextFor(values: ContextValues): TaskContext {
           : Promise.reject(new Error(`there is no connection "${id}"`)),
     },
     macros,
+    defer: (trigger, options) => {
+      throw new Deferred(trigger, options);
+    },
     ...(values.host && { '~host': values.host }),
   };
 }
