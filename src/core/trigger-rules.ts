@@ -5,6 +5,8 @@
  * A verdict is final for the states it is given: `upstream_failed` and `skipped` are set at once, even while other upstreams run.
  */
 import type { TriggerRule } from '../dag-spec/spec';
+import type { Tally } from './run-view';
+import { isFinished } from './states';
 import type { TaskState } from './states';
 
 export interface UpstreamCounts {
@@ -22,28 +24,54 @@ export interface UpstreamCounts {
 
 export type RuleVerdict = 'ready' | 'upstream_failed' | 'skipped' | 'wait';
 
-const NO_SETUPS = { total: 0, success: 0, skipped: 0 } as const;
+type Counts = { -readonly [key in keyof Omit<UpstreamCounts, 'setups'>]: number } & {
+  readonly setups: { total: number; success: number; skipped: number };
+};
+
+/** Upstreams, counted one by one; each instance of an expanded task is one. */
+export class UpstreamCounter {
+  readonly counts: Counts = {
+    total: 0,
+    success: 0,
+    failed: 0,
+    skipped: 0,
+    upstreamFailed: 0,
+    removed: 0,
+    done: 0,
+    setups: { total: 0, success: 0, skipped: 0 },
+  };
+
+  add(state: TaskState, isSetup = false): void {
+    const { counts } = this;
+    counts.total++;
+    if (isFinished(state)) {
+      counts.done++;
+      counts[state === 'upstream_failed' ? 'upstreamFailed' : state]++;
+    }
+    if (!isSetup || state === 'removed') return;
+    counts.setups.total++;
+    if (state === 'success' || state === 'skipped') counts.setups[state]++;
+  }
+
+  addTally({ length, success, failed, skipped, upstreamFailed }: Tally, isSetup = false): void {
+    const { counts } = this;
+    counts.total += length;
+    counts.success += success;
+    counts.failed += failed;
+    counts.skipped += skipped;
+    counts.upstreamFailed += upstreamFailed;
+    counts.done += success + failed + skipped + upstreamFailed;
+    if (!isSetup) return;
+    counts.setups.total += length;
+    counts.setups.success += success;
+    counts.setups.skipped += skipped;
+  }
+}
 
 export function countUpstreams(states: Iterable<TaskState>): UpstreamCounts {
-  const counts = { total: 0, success: 0, failed: 0, skipped: 0, upstreamFailed: 0, removed: 0, done: 0, setups: NO_SETUPS };
-  for (const state of states) {
-    counts.total++;
-    switch (state) {
-      case 'success':
-      case 'failed':
-      case 'skipped':
-      case 'removed':
-        counts[state]++;
-        counts.done++;
-        break;
-      case 'upstream_failed':
-        counts.upstreamFailed++;
-        counts.done++;
-        break;
-      default: // not finished
-    }
-  }
-  return counts;
+  const counter = new UpstreamCounter();
+  for (const state of states) counter.add(state);
+  return counter.counts;
 }
 
 /** A task without (remaining) upstreams passes every rule. A rule that this version does not know is never ready. */

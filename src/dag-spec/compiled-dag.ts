@@ -29,6 +29,8 @@ export interface CompiledTask {
   readonly expand: ExpandSpec | null;
   /** Branches directly above, and short circuits at the distance that they act over, which may leave this task out. */
   readonly choosers: readonly string[];
+  /** The tasks to look at when this one changes: those directly below, those that it may leave out, is a setup for, or feeds the group of. */
+  readonly affects: readonly string[];
 }
 
 export interface CompiledDag {
@@ -46,8 +48,6 @@ export interface CompiledDag {
   readonly roots: readonly string[];
   /** By owner: each mapped task and each mapped group. */
   readonly expansions: ReadonlyMap<string, Expansion>;
-  /** Branches and short circuits, by id: the tasks that have it among their `choosers`. */
-  readonly chosen: ReadonlyMap<string, readonly string[]>;
   /** Tasks with dependsOnPast or waitForDownstream. */
   readonly usesPast: readonly string[];
 }
@@ -64,9 +64,10 @@ export function compileDag(version: string, spec: DagSpec): CompiledDag {
     ids.map((id) => specs.get(id)!),
   );
   const setups = relevantSetups(spec, upstream, downstream);
-  const chosen = choices(spec, groupOf, downstream);
-  const choosers = new Map<string, string[]>(ids.map((id) => [id, []]));
-  for (const [chooser, tasks] of chosen) for (const id of tasks) choosers.get(id)!.push(chooser);
+  const choosers = findChoosers(spec, groupOf, downstream);
+  const affects = new Map(ids.map((id) => [id, new Set(downstream.get(id))]));
+  for (const above of [setups, choosers]) for (const [id, list] of above) for (const each of list) affects.get(each)!.add(id);
+  for (const { sources, tasks } of expansionOf.values()) for (const id of sources) for (const task of tasks) affects.get(id)!.add(task);
 
   const parentOf = new Map(spec.groups.map((group) => [group.id, group.parent]));
   const tasks = new Map<string, CompiledTask>();
@@ -85,7 +86,8 @@ export function compileDag(version: string, spec: DagSpec): CompiledDag {
       setups: setups.get(id) ?? [],
       mappedGroup,
       expand: expansionOf.get(mappedGroup ?? id)?.spec ?? null,
-      choosers: choosers.get(id)!,
+      choosers: choosers.get(id) ?? [],
+      affects: [...affects.get(id)!],
     });
   }
   return {
@@ -96,7 +98,6 @@ export function compileDag(version: string, spec: DagSpec): CompiledDag {
     leaves: effectiveLeaves(ids, specs, downstream),
     roots: ids.filter((id) => upstream.get(id)!.length === 0),
     expansions: expansionOf,
-    chosen,
     usesPast: ids.filter((id) => specs.get(id)!.dependsOnPast ?? specs.get(id)!.waitForDownstream),
   };
 }
@@ -115,21 +116,21 @@ function connect(spec: DagSpec, groupOf: ReadonlyMap<string, string>): { upstrea
 }
 
 /**
- * A branch chooses among the tasks directly below it; a short circuit shuts these out, or with `ignoreDownstreamTriggerRules` all below
+ * By task. A branch chooses among the tasks directly below it; a short circuit shuts these out, or with `ignoreDownstreamTriggerRules` all below
  * it, but never a teardown. Inside a mapped group each instance chooses for its own index there; of a mapped task outside of one
  * there is no instance that could choose for anything.
  */
-function choices(spec: DagSpec, groupOf: ReadonlyMap<string, string>, downstream: Neighbours): Map<string, string[]> {
+function findChoosers(spec: DagSpec, groupOf: ReadonlyMap<string, string>, downstream: Neighbours): Map<string, string[]> {
   const teardowns = new Set(spec.tasks.filter(({ teardown }) => teardown).map(({ id }) => id));
   const found = new Map<string, string[]>();
   for (const { id, kind, expand, ignoreDownstreamTriggerRules } of spec.tasks) {
     if ((kind !== 'branch' && kind !== 'short_circuit') || expand) continue;
     const below = ignoreDownstreamTriggerRules ? [...reach([id], downstream)] : downstream.get(id)!;
     const group = groupOf.get(id);
-    found.set(
-      id,
-      below.filter((task) => (group === undefined || groupOf.get(task) === group) && !(kind === 'short_circuit' && teardowns.has(task))),
-    );
+    for (const task of below) {
+      if ((group !== undefined && groupOf.get(task) !== group) || (kind === 'short_circuit' && teardowns.has(task))) continue;
+      found.set(task, [...(found.get(task) ?? []), id]);
+    }
   }
   return found;
 }
