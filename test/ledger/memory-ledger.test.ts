@@ -1,8 +1,10 @@
 import { MemoryLedger } from '../../src/ledger/memory/memory-ledger';
 import { dagSpec } from '../support/factories';
 import { describeLedger } from './conformance';
+import type { LedgerHarness } from './conformance';
+import { describeVerdicts } from './verdicts';
 
-describeLedger('MemoryLedger', async () => {
+const make = async (): Promise<LedgerHarness> => {
   let now = Date.now();
   const ledger = new MemoryLedger({ clock: { now: () => now } });
   return {
@@ -18,4 +20,7 @@ describeLedger('MemoryLedger', async () => {
     advance: async (ms) => void (now += ms),
     close: async () => undefined,
   };
-});
+};
+
+describeLedger('MemoryLedger', make);
+describeVerdicts('MemoryLedger', make);

@@ -2,10 +2,12 @@ import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
 import { useTestDatabase } from '../support/database';
 import { insertDag, insertPool } from '../support/factories';
 import { describeLedger } from './conformance';
+import type { LedgerHarness } from './conformance';
+import { describeVerdicts } from './verdicts';
 
 const db = useTestDatabase();
 
-describeLedger('PostgresLedger', async () => {
+const make = async (): Promise<LedgerHarness> => {
   await db.reset();
   const ledger = new PostgresLedger({ url: db.url });
   const wakeRuns = (dagId: string) =>
@@ -38,4 +40,7 @@ describeLedger('PostgresLedger', async () => {
     },
     close: () => ledger.close(),
   };
-});
+};
+
+describeLedger('PostgresLedger', make);
+describeVerdicts('PostgresLedger', make);
