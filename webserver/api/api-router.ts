@@ -19,10 +19,12 @@ export function apiRouter(context: ApiContext, { checkAnswers = false } = {}): R
 
   const byPath = new Map<string, Route[]>();
   for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
+  const expressPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+  for (const route of routes)
+    router[route.method](expressPath(route.path), ...(route.body ? [readBody] : []), handlerOf(route, context, checkAnswers));
+  // After all of them: a GET of "/connections/test" is one of the connection "test".
   for (const [path, here] of byPath) {
-    const expressPath = path.replaceAll(/\{(\w+)\}/g, ':$1');
-    for (const route of here) router[route.method](expressPath, ...(route.body ? [readBody] : []), handlerOf(route, context, checkAnswers));
-    router.all(expressPath, () => {
+    router.all(expressPath(path), () => {
       throw new ApiError(405, 'Method Not Allowed', { Allow: here.map((route) => route.method.toUpperCase()).join(', ') });
     });
   }

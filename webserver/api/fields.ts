@@ -94,3 +94,6 @@ export const seconds = (from: Date | null, to: Date | null) => (from && to ? (to
 
 /** The answer of a route with status 204. */
 export const nothing = z.undefined();
+
+/** Clients send the field with null. */
+export const noTeam = z.null().optional().describe('There are no teams');

@@ -65,9 +65,10 @@ function readText(type: string, text: string): unknown {
 function describe(issue: z.core.$ZodIssue, root: unknown, place: Place, schema: z.ZodType): ValidationProblem[] {
   const loc = [place, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   const input = at(root, issue.path);
+  const isMissing = input === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_union');
+  if (isMissing) return [{ type: 'missing', loc, msg: 'Field required', input: at(root, issue.path.slice(0, -1)) ?? null }];
   switch (issue.code) {
     case 'invalid_type':
-      if (input === undefined) return [{ type: 'missing', loc, msg: 'Field required', input: at(root, issue.path.slice(0, -1)) ?? null }];
       return [{ ...typeProblem(isInteger(schema, issue.path[0]) ? 'int' : issue.expected), loc, input }];
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({

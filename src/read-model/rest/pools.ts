@@ -13,13 +13,16 @@ export interface PoolRow {
   readonly queued: number;
   /** Slots of task instances that wait for a limit of their run. */
   readonly scheduled: number;
+  /** Slots of deferred task instances; they take up room only when the pool says so. */
+  readonly deferred: number;
 }
 
 const select = `SELECT p.name, p.slots, p.description, p.include_deferred,
     coalesce((SELECT sum(a.slots) FROM attempt a WHERE a.pool = p.name AND a.state <> 'ended'), 0)::int AS running,
     coalesce((SELECT sum(t.pool_slots) FROM task_instance t WHERE t.pool = p.name AND t.admissible), 0)::int AS queued,
     coalesce((SELECT sum(t.pool_slots) FROM task_instance t JOIN dag_run r ON r.pk = t.run AND r.state = 'running'
-              WHERE t.pool = p.name AND t.state = 'scheduled' AND NOT t.admissible), 0)::int AS scheduled
+              WHERE t.pool = p.name AND t.state = 'scheduled' AND NOT t.admissible), 0)::int AS scheduled,
+    coalesce((SELECT sum(t.pool_slots) FROM task_instance t WHERE t.pool = p.name AND t.state = 'deferred'), 0)::int AS deferred
   FROM pool p`;
 const orderColumns = { id: 'p.name', pool: 'p.name', name: 'p.name' };
 export const poolOrder = Object.keys(orderColumns);

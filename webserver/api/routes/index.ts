@@ -1,16 +1,21 @@
 import type { Route } from '../route';
 import { backfillRoutes } from './backfills';
+import { configRoutes } from './config';
+import { connectionRoutes } from './connections';
 import { dagRunRoutes } from './dag-runs';
 import { dagSourceRoutes } from './dag-sources';
 import { dagStatsRoutes } from './dag-stats';
 import { dagRoutes } from './dags';
+import { eventLogRoutes } from './event-logs';
 import { importErrorRoutes } from './import-errors';
+import { jobRoutes } from './jobs';
 import { logRoutes } from './logs';
 import { monitorRoutes } from './monitor';
 import { poolRoutes } from './pools';
 import { taskInstanceRoutes } from './task-instances';
 import { taskRoutes } from './tasks';
 import { tokenRoutes } from './token';
+import { variableRoutes } from './variables';
 import { xcomRoutes } from './xcoms';
 
 export const routes: readonly Route[] = [
@@ -27,4 +32,9 @@ export const routes: readonly Route[] = [
   ...dagSourceRoutes,
   ...dagStatsRoutes,
   ...poolRoutes,
+  ...variableRoutes,
+  ...connectionRoutes,
+  ...eventLogRoutes,
+  ...jobRoutes,
+  ...configRoutes,
 ];
