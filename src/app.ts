@@ -15,6 +15,7 @@ import { migrate, pendingMigrations } from './db/migrate';
 import { waitForDatabase } from './db/wait-for-database';
 import type { Cipher } from './secrets/cipher';
 import { PostgresLedger } from './ledger/postgres/postgres-ledger';
+import { openSchedules } from './processes/open-schedules';
 import { createWakeup } from './service/wakeup';
 import type { Logger } from './telemetry/logger';
 
@@ -86,10 +87,18 @@ export async function openServer(config: Config, name: string, logger: Logger, s
 
 /** The commands of a process that only changes what people ask for: the web server, the command line. */
 export function openCommands(
+  config: Config,
   database: Database,
   { logger, cipher }: { readonly logger?: Logger; readonly cipher?: () => Cipher } = {},
 ): { readonly commands: Commands; readonly close: () => Promise<void> } {
   const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-commands', maxConnections: 2, logger });
-  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool), cipher });
-  return { commands, close: () => ledger.close() };
+  const schedules = openSchedules(config, database.pool);
+  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool), cipher, schedules });
+  return {
+    commands,
+    async close() {
+      schedules.stop();
+      await ledger.close();
+    },
+  };
 }

@@ -9,7 +9,6 @@ export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';
 export type { JsonObject, JsonValue } from './core/json';
 export type { BuiltInWait, WaitArgs, WaitPayloads } from './core/waits';
-export type { TriggerRule, WeightRule } from './dag-spec/spec';
 export { BaseOperator, TaskOutput, type Task } from './dag/base-operator';
 export type {
   Connections,
@@ -22,12 +21,29 @@ export type {
   XCom,
   XComPullOptions,
 } from './dag/context';
+export type { BusinessPeriod, DstPolicy, TriggerRule, WeightRule } from './dag-spec/spec';
+export { asTrigger, except, nthBusinessDay, union, workdays } from './dag/calendar';
+export type { BusinessCalendar, CalendarOptions, NthBusinessDayOptions, Weekday, WorkdaysOptions } from './dag/calendar';
 export { DAG } from './dag/dag';
 export type { Jsonify } from './dag/jsonify';
 export { chain, crossDownstream, TaskList, type EdgeOptions, type Wireable } from './dag/node';
 export { FailError, RescheduleError, SkipError } from './dag/task-errors';
 export { TaskGroup, type TaskGroupOptions } from './dag/task-group';
 export { DeferralTimeout, Trigger, TriggerEvent, TriggerFailed, type TriggerContext } from './dag/trigger';
+export { Timetable, type TimetableDate, type TimetableInterval, type TimetableRestriction, type TimetableRun } from './dag/timetable';
+export {
+  ContinuousTimetable,
+  CronDataIntervalTimetable,
+  CronTriggerTimetable,
+  DeltaDataIntervalTimetable,
+  EventsTimetable,
+  MultipleCronTriggerTimetable,
+  NullTimetable,
+  OnceTimetable,
+  type CronOptions,
+  type EventsOptions,
+  type TriggerOptions,
+} from './dag/timetables';
 export type {
   DagOptions,
   DataOptions,

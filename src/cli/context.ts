@@ -76,6 +76,8 @@ export async function withCommands<T>(config: Config, use: (commands: Commands, 
   return withDatabase(config, async (database) => {
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-cli', maxConnections: 2 });
     const wakeup = createWakeup(database.pool);
+    const { openSchedules } = load('../processes/open-schedules') as typeof import('../processes/open-schedules');
+    const schedules = openSchedules(config, database.pool);
     let woken = false;
     const commands = createCommands({
       database,
@@ -86,10 +88,12 @@ export async function withCommands<T>(config: Config, use: (commands: Commands, 
         wakeup();
       },
       cipher: () => loadKnownCipher(config),
+      schedules,
     });
     try {
       return await use(commands, database);
     } finally {
+      schedules.stop();
       if (woken) await sleep(WAKEUP_MS);
       await ledger.close();
     }

@@ -12,7 +12,7 @@ const validators = new Map<string, ValidateFunction>();
  * The conf of a run: an object that, with the defaults of the DAG's params filled in, fits them. Returned as it was given: the defaults
  * are those of the version that the run will use, and are filled in where it runs.
  */
-export function checkConf(dag: StoredDag, conf: JsonValue | undefined): JsonObject {
+export function checkConf(dag: Pick<StoredDag, 'dagId' | 'version' | 'spec'>, conf: JsonValue | undefined): JsonObject {
   const given = conf ?? {};
   if (!isObject(given)) {
     throw new ThenceError('INVALID_VALUE', `conf must be a JSON object such as {"key": "value"}, given ${shorten(JSON.stringify(given))}`);

@@ -3,6 +3,7 @@ import type { Database } from '../db/database';
 import type { Ledger } from '../ledger/ledger';
 import type { Cipher } from '../secrets/cipher';
 import type { Wakeup } from '../service/wakeup';
+import type { ScheduleOracle } from '../timetables/schedule-oracle';
 
 /** What every command works with; its first argument. */
 export interface CommandContext {
@@ -13,4 +14,6 @@ export interface CommandContext {
   readonly wakeup: Wakeup;
   /** Made when a secret is to be stored. Left out, nothing secret can be. */
   readonly cipher?: () => Cipher;
+  /** Whom to ask when a DAG runs. */
+  readonly schedules: ScheduleOracle;
 }

@@ -14,8 +14,11 @@ import { storeConnections } from './store-connections';
 import { storePools } from './store-pools';
 import { storeVariables } from './store-variables';
 import { triggerRun } from './trigger-run';
+import { ScheduleOracle } from '../timetables/schedule-oracle';
 
-export function createCommands(context: CommandContext): Commands {
+/** @param parts.schedules left out where no user code can be run: DAGs with timetables of their own cannot be triggered or backfilled then */
+export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partial<CommandContext>): Commands {
+  const context: CommandContext = { ...parts, schedules: parts.schedules ?? new ScheduleOracle() };
   return {
     triggerRun: (request, actor) => triggerRun(context, request, actor),
     setPaused: (dagId, paused, actor) => setPaused(context, dagId, paused, actor),

@@ -1,6 +1,8 @@
 import { didYouMean } from '../core/did-you-mean';
 import { ThenceError } from '../core/errors';
 import type { DagSpec } from '../dag-spec/spec';
+import { scheduleOf } from '../timetables/next-run';
+import type { ScheduledDag } from '../timetables/schedule-oracle';
 import type { CommandContext } from './context';
 
 export interface StoredDag {
@@ -9,6 +11,8 @@ export interface StoredDag {
   /** uuid of the current version */
   readonly version: string;
   readonly spec: DagSpec;
+  /** What its schedule is asked with. */
+  readonly scheduled: ScheduledDag;
 }
 
 /** A DAG that is in the dags folder now, with its newest version. */
@@ -19,8 +23,9 @@ export async function findDag({ database }: CommandContext, dagId: string): Prom
     version: string | null;
     spec: DagSpec | null;
     file_path: string;
+    bundle_hash: string;
   }>(
-    `SELECT d.is_active, d.is_paused, d.file_path, v.id AS version, v.spec FROM dag d LEFT JOIN dag_version v ON v.id = d.current_version
+    `SELECT d.is_active, d.is_paused, d.file_path, v.id AS version, v.spec, v.bundle_hash FROM dag d LEFT JOIN dag_version v ON v.id = d.current_version
       WHERE d.dag_id = $1`,
     [dagId],
   );
@@ -29,7 +34,8 @@ export async function findDag({ database }: CommandContext, dagId: string): Prom
   if (!dag.is_active || dag.version === null || dag.spec === null) {
     throw new ThenceError('NOT_FOUND', `DAG "${dagId}" is no longer in the dags folder (it was in ${dag.file_path})`);
   }
-  return { dagId, isPaused: dag.is_paused, version: dag.version, spec: dag.spec };
+  const scheduled = { dagId, schedule: scheduleOf(dag.spec), code: { bundleHash: dag.bundle_hash, filePath: dag.file_path } };
+  return { dagId, isPaused: dag.is_paused, version: dag.version, spec: dag.spec, scheduled };
 }
 
 export async function unknownDag({ pool }: CommandContext['database'], dagId: string): Promise<ThenceError> {

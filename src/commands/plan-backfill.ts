@@ -6,6 +6,7 @@ import type { RunState } from '../core/states';
 import type { Instant } from '../core/time';
 import type { JsonObject } from '../core/json';
 import { timetableOfDag } from '../timetables/next-run';
+import { timezoneOf } from '../timetables/timetable-of';
 import type { ScheduledRun } from '../timetables/timetable';
 import { checkConf } from './check-conf';
 import { REPROCESS_BEHAVIORS } from './commands';
@@ -35,7 +36,7 @@ export interface CheckedBackfill {
 export async function dryRunBackfill(context: CommandContext, request: BackfillRequest): Promise<BackfillPlan> {
   const { dag, runs, reprocessBehavior } = await checkBackfill(context, request);
   const existing = await existingRuns(context, dag.dagId, runs);
-  const { timezone } = dag.spec.timetable.kind === 'cron-data-interval' ? dag.spec.timetable : dag.spec;
+  const timezone = timezoneOf(dag.spec.timetable, dag.spec.timezone);
   const local = (at: Instant) => DateTime.fromMillis(at, { zone: timezone }).toISO({ suppressMilliseconds: true })!;
   return {
     dagId: dag.dagId,
@@ -74,13 +75,13 @@ export async function checkBackfill(context: CommandContext, request: BackfillRe
     throw new ThenceError('INVALID_VALUE', `max-active-runs must be a whole number from 1 to 10000, given ${String(maxActiveRuns)}`);
   }
   const conf = checkConf(dag, request.conf);
-  const runs = runsOf(dag, from, lastInstantOf('to-date', request.to, zone), context.clock.now());
+  const runs = await runsOf(context, dag, from, lastInstantOf('to-date', request.to, zone));
   const runBackwards = request.runBackwards ?? false;
   if (runBackwards) runs.reverse();
   return { dag, from, to, reprocessBehavior: behavior, maxActiveRuns: most, runBackwards, conf, runs };
 }
 
-function runsOf(dag: StoredDag, from: Instant, to: Instant, now: Instant): ScheduledRun[] {
+async function runsOf({ schedules, clock }: CommandContext, dag: StoredDag, from: Instant, to: Instant): Promise<ScheduledRun[]> {
   const timetable = timetableOfDag(dag.spec);
   if (!timetable.canBeScheduled) {
     throw new ThenceError(
@@ -88,17 +89,20 @@ function runsOf(dag: StoredDag, from: Instant, to: Instant, now: Instant): Sched
       `DAG "${dag.dagId}" has no schedule, so a range of dates has no data intervals; trigger it with a logical date`,
     );
   }
-  const runs: ScheduledRun[] = [];
-  for (const run of timetable.runsBetween(from, to)) {
-    // An interval that has not ended has no complete data yet.
-    if (run.runAfter > now) break;
-    runs.push(run);
-    if (runs.length > MOST_INTERVALS) {
-      throw new ThenceError(
-        'INVALID_VALUE',
-        `from ${isoOf(from)} to ${isoOf(to)} are more than ${MOST_INTERVALS} data intervals (${timetable.summary}); give a shorter range`,
-      );
-    }
+  if (dag.spec.timetable.kind === 'continuous') {
+    throw new ThenceError(
+      'INVALID_VALUE',
+      `DAG "${dag.dagId}" runs without a pause (@continuous), so a range of dates has no data intervals`,
+    );
+  }
+  // An interval that has not ended has no complete data yet.
+  const question = { kind: 'between', from, to, dueBy: clock.now(), most: MOST_INTERVALS + 1 } as const;
+  const runs = [...(await schedules.ask(dag.scheduled, question))];
+  if (runs.length > MOST_INTERVALS) {
+    throw new ThenceError(
+      'INVALID_VALUE',
+      `from ${isoOf(from)} to ${isoOf(to)} are more than ${MOST_INTERVALS} data intervals (${timetable.summary}); give a shorter range`,
+    );
   }
   if (runs.length > 0) return runs;
   throw new ThenceError(

@@ -2,7 +2,6 @@ import { ThenceError } from '../core/errors';
 import type { RunState } from '../core/states';
 import type { DataInterval, Instant } from '../core/time';
 import type { CreateRunResult, NewRun } from '../ledger/ledger';
-import { timetableOfDag } from '../timetables/next-run';
 import { writeAudit } from './audit';
 import { checkConf } from './check-conf';
 import type { Actor, TriggeredRun, TriggerRequest } from './commands';
@@ -19,7 +18,7 @@ export async function triggerRun(context: CommandContext, request: TriggerReques
   const conf = checkConf(dag, request.conf);
   const now = context.clock.now();
   for (let step = 0; ; step++) {
-    const when = datesOf(dag, request, now + step);
+    const when = await datesOf(context, dag, request, now + step);
     const run: NewRun = {
       dagId: dag.dagId,
       runId: request.runId ? checkRunId(request.runId) : runIdOf('manual', when.logicalDate ?? when.runAfter),
@@ -47,7 +46,7 @@ export async function triggerRun(context: CommandContext, request: TriggerReques
 
 type When = Pick<NewRun, 'logicalDate' | 'interval' | 'runAfter'>;
 
-function datesOf(dag: StoredDag, request: TriggerRequest, now: Instant): When {
+async function datesOf(context: CommandContext, dag: StoredDag, request: TriggerRequest, now: Instant): Promise<When> {
   const zone = dag.spec.timezone;
   const runAfter = request.runAfter === undefined || request.runAfter === null ? now : instantOf('run_after', request.runAfter, zone);
   const logicalDate =
@@ -56,11 +55,16 @@ function datesOf(dag: StoredDag, request: TriggerRequest, now: Instant): When {
       : request.logicalDate === null
         ? null
         : instantOf('logical date', request.logicalDate, zone);
-  return { logicalDate, interval: intervalOf(dag, request, logicalDate), runAfter };
+  return { logicalDate, interval: await intervalOf(context, dag, request, logicalDate), runAfter };
 }
 
-function intervalOf(dag: StoredDag, { dataInterval }: TriggerRequest, logicalDate: Instant | null): DataInterval | null {
-  if (!dataInterval) return logicalDate === null ? null : timetableOfDag(dag.spec).manualInterval(logicalDate);
+async function intervalOf(
+  { schedules }: CommandContext,
+  dag: StoredDag,
+  { dataInterval }: TriggerRequest,
+  logicalDate: Instant | null,
+): Promise<DataInterval | null> {
+  if (!dataInterval) return logicalDate === null ? null : schedules.ask(dag.scheduled, { kind: 'manual', runAfter: logicalDate });
   const zone = dag.spec.timezone;
   const start = instantOf('start of the data interval', dataInterval.start, zone);
   const end = instantOf('end of the data interval', dataInterval.end, zone);

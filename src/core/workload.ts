@@ -6,6 +6,8 @@ import type { RunType } from './states';
 import type { Instant } from './time';
 import type { RunEvent, TaskEvent } from '../dag-spec/spec';
 import type { JsonObject, JsonValue } from './json';
+import type { Schedule } from '../timetables/next-run';
+import type { TimetableQuestion } from '../timetables/questions';
 
 /** The run, as task code sees it. */
 export interface RunInfo {
@@ -108,7 +110,18 @@ export interface LoadDagFile {
   readonly bundle: BundleCode;
 }
 
-export type Workload = RunTask | LoadDagFile;
+export type Workload = RunTask | LoadDagFile | EvaluateTimetable;
+
+/** Ask the timetable of a DAG file, a class of the user's own, when runs are due. */
+export interface EvaluateTimetable {
+  readonly kind: 'evaluate-timetable';
+  readonly filePath: string;
+  readonly dagsFolder: string | null;
+  readonly bundle: BundleCode;
+  readonly dagId: string;
+  readonly schedule: Schedule;
+  readonly question: TimetableQuestion;
+}
 
 /** Code of one DAG file with its local imports. */
 export interface BundleCode {

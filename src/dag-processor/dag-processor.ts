@@ -15,15 +15,16 @@ import type { Database } from '../db/database';
 import { ServiceRunner } from '../service/service-runner';
 import type { Wakeup } from '../service/wakeup';
 import type { Logger } from '../telemetry/logger';
+import { askTimetables } from './ask-timetables';
 import { FileQueue } from './file-queue';
 import { FileSignatures } from './file-signatures';
 import { findFiles, importsDagClass } from './find-files';
 import type { ImportError } from './import-error';
 import { LeaseLost, ProcessorLease, type Holder } from './lease';
-import { loadFile, type LoadedFile } from './load-file';
+import { loadFile, type LoadedFile, type MadeDag } from './load-file';
 import { LoadHosts, LoadHostsStopped } from '../user-code/load-hosts';
 import { noDagError, ownDags } from './ownership';
-import { clearError, forgetMissingFiles, storeError, storeFile, type StoreContext, type Stored } from './store';
+import { AskedTooEarly, clearError, forgetMissingFiles, storeError, storeFile, type StoreContext, type Stored } from './store';
 import { DagsFolderWatcher } from './watcher';
 
 export interface DagProcessorOptions {
@@ -309,7 +310,7 @@ export class DagProcessor {
     if (before?.lacksDag && lacksDag !== null) loaded = { ...loaded, error: before.error };
     const signature = await this.signatureOf(loaded.inputs, startedAt);
     // A file that is gone by now may have been forgotten already, and must not come back.
-    const stored = await this.oneAtATime(async () => (this.files.has(file) ? storeFile(this.storeContext(), loaded, own) : null));
+    const stored = await this.store(root, loaded, own);
     if (this.stopped || stored === null) return;
 
     const state: FileState = {
@@ -330,6 +331,20 @@ export class DagProcessor {
     this.seen.evaluated += 1;
     this.report(file, before, state);
     this.onStored(stored);
+  }
+
+  private async store(root: string, loaded: LoadedFile, own: readonly MadeDag[]): Promise<Stored | null> {
+    const { pool } = this.options.database;
+    for (;;) {
+      const asked = await askTimetables({ pool, hosts: this.hosts, root, now: this.clock.now() }, loaded, own);
+      try {
+        return await this.oneAtATime(async () =>
+          this.files.has(loaded.filePath) ? storeFile({ ...this.storeContext(), asked }, loaded, own) : null,
+        );
+      } catch (error) {
+        if (!(error instanceof AskedTooEarly)) throw error;
+      }
+    }
   }
 
   /** What was written while it was read is looked at once more: its signature fits nothing. */

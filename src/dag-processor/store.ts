@@ -10,7 +10,10 @@ import type { Config } from '../config/config';
 import type { Instant } from '../core/time';
 import { specHash } from '../dag-spec/canonical';
 import type { DagSpec } from '../dag-spec/spec';
+import { newestIntervals } from '../read-model/newest-intervals';
 import { firstRunOf, scheduleHashOf, timetableOfDag } from '../timetables/next-run';
+import type { ScheduledRun } from '../timetables/timetable';
+import type { AskedTimetable, AskedTimetables } from './ask-timetables';
 import { plainError } from './import-error';
 import type { ImportError } from './import-error';
 import { inTransaction, type ProcessorLease } from './lease';
@@ -24,7 +27,12 @@ export interface StoreContext {
   readonly now: Instant;
   /** Whether a path (relative to the dags folder) is a DAG file that exists. */
   readonly exists: (filePath: string) => boolean;
+  /** Left out: no DAG of the file has a timetable of its own. */
+  readonly asked?: AskedTimetables;
 }
+
+/** A user-defined timetable was asked after a run that is not the newest any more: ask again. */
+export class AskedTooEarly extends Error {}
 
 export interface Stored {
   /** DAGs that are new, have another version, or are active again. */
@@ -138,22 +146,33 @@ async function insertBundle(client: PoolClient, { bundle, sources }: LoadedFile)
 /** One statement for all DAGs of the file. `is_paused` is given once; the next run only where the schedule is another one. */
 async function writeDags(
   client: PoolClient,
-  { config, now }: StoreContext,
+  { config, now, asked = new Map() }: StoreContext,
   loaded: LoadedFile,
   accepted: readonly MadeDag[],
   known: ReadonlyMap<string, DagRow>,
 ): Promise<void> {
-  const needsNextRun = ({ spec }: MadeDag) => {
-    const row = known.get(spec.dagId);
-    return row?.is_active !== true || row.schedule_hash !== scheduleHashOf(spec);
+  const hashOf = ({ spec }: MadeDag) => (asked.get(spec.dagId)?.problem ? null : scheduleHashOf(spec, loaded.bundle!.hash));
+  const needsNextRun = (made: MadeDag) => {
+    const row = known.get(made.spec.dagId);
+    return row?.is_active !== true || row.schedule_hash === null || row.schedule_hash !== hashOf(made);
   };
   const rescheduled = accepted.filter(needsNextRun);
-  const newest = await newestIntervals(client, rescheduled);
+  const newest = await newestIntervals(
+    client,
+    rescheduled.map(({ spec }) => spec.dagId),
+  );
+  const nextOf = ({ spec }: MadeDag): ScheduledRun | null => {
+    const last = newest.get(spec.dagId) ?? null;
+    if (spec.timetable.kind !== 'custom') return firstRunOf(spec, last, now);
+    const answer = asked.get(spec.dagId);
+    if (answer?.last?.start !== last?.start || answer?.last?.end !== last?.end) throw new AskedTooEarly();
+    return answer?.next ?? null;
+  };
   const pools = await poolNames(client);
   const rows = accepted.map((made) => {
     const { spec } = made;
     const timetable = timetableOfDag(spec);
-    const next = rescheduled.includes(made) ? firstRunOf(spec, newest.get(spec.dagId) ?? null, now) : null;
+    const next = rescheduled.includes(made) ? nextOf(made) : null;
     return {
       dag_id: spec.dagId,
       is_paused: spec.pausedUponCreation ?? config.dagsPausedAtCreation,
@@ -166,12 +185,12 @@ async function writeDags(
       max_active_runs: spec.maxActiveRuns,
       max_active_tasks: spec.maxActiveTasks,
       rescheduled: rescheduled.includes(made),
-      schedule_hash: scheduleHashOf(spec),
+      schedule_hash: hashOf(made),
       next_run_after: iso(next?.runAfter),
       next_logical_date: iso(next?.logicalDate),
       next_interval_start: iso(next?.interval.start),
       next_interval_end: iso(next?.interval.end),
-      warnings: [...made.warnings, ...unknownNames(spec, pools, config.executors)],
+      warnings: [...made.warnings, ...problemOf(asked.get(spec.dagId)), ...unknownNames(spec, pools, config.executors)],
     };
   });
   await client.query(
@@ -223,14 +242,8 @@ async function writeVersions(client: PoolClient, loaded: LoadedFile, accepted: r
   return new Map(current.map((row) => [row.dag_id, row.current_version]));
 }
 
-async function newestIntervals(client: PoolClient, dags: readonly MadeDag[]): Promise<Map<string, { start: Instant; end: Instant }>> {
-  if (dags.length === 0) return new Map();
-  const { rows } = await client.query<{ dag_id: string; interval_start: Date; interval_end: Date }>(
-    `SELECT DISTINCT ON (dag_id) dag_id, interval_start, interval_end FROM dag_run
-     WHERE dag_id = ANY($1) AND run_type = 'scheduled' AND interval_start IS NOT NULL ORDER BY dag_id, logical_date DESC`,
-    [dags.map(({ spec }) => spec.dagId)],
-  );
-  return new Map(rows.map((row) => [row.dag_id, { start: row.interval_start.getTime(), end: row.interval_end.getTime() }]));
+function problemOf(answer: AskedTimetable | undefined): readonly string[] {
+  return answer?.problem ? [answer.problem] : [];
 }
 
 async function poolNames(client: PoolClient): Promise<ReadonlySet<string>> {

@@ -30,12 +30,88 @@ export type TriggerRule = (typeof TRIGGER_RULES)[number];
 export const WEIGHT_RULES = ['downstream', 'upstream', 'absolute'] as const;
 export type WeightRule = (typeof WEIGHT_RULES)[number];
 
+/** What a wall-clock time means when the clocks change. */
+export interface DstPolicy {
+  /** A time that does not come that day. forward: moved on by as much as the clocks are · skip: no run. */
+  readonly gap: 'forward' | 'skip';
+  /** A time that comes twice. */
+  readonly overlap: 'second' | 'first' | 'both';
+}
+
+/** Which days are worked. */
+export interface CalendarSpec {
+  /** 'YYYY-MM-DD', or 'MM-DD' for every year. Sorted. */
+  readonly holidays: readonly string[];
+  /** 1 Monday … 7 Sunday, sorted. Absent: Saturday and Sunday. */
+  readonly weekend?: readonly number[];
+}
+
+export const BUSINESS_PERIODS = ['week', 'month', 'quarter', 'year'] as const;
+export type BusinessPeriod = (typeof BUSINESS_PERIODS)[number];
+
+/** Points in time, whatever they mean. Built by `ticksOf(spec)` in src/timetables. Time zones are IANA names. */
+export type TickSpec =
+  | { readonly kind: 'cron'; readonly expression: string; readonly timezone: string; readonly dst?: Partial<DstPolicy> }
+  /** From startDate. */
+  | { readonly kind: 'delta'; readonly delta: string; readonly timezone: string }
+  | {
+      readonly kind: 'workdays';
+      readonly of: TickSpec;
+      readonly calendar: CalendarSpec;
+      /** Where a tick goes that falls on a day that is not worked. Absent: nowhere. */
+      readonly onHoliday?: 'next' | 'previous';
+      readonly timezone: string;
+      readonly dst?: Partial<DstPolicy>;
+    }
+  | {
+      readonly kind: 'nth-business-day';
+      /** From 1; -1 is the last. */
+      readonly n: number;
+      readonly of: BusinessPeriod;
+      /** 'HH:mm' or 'HH:mm:ss' */
+      readonly at: string;
+      readonly calendar: CalendarSpec;
+      readonly timezone: string;
+      readonly dst?: Partial<DstPolicy>;
+    }
+  /** Not on these days: 'YYYY-MM-DD' or 'MM-DD', sorted. */
+  | { readonly kind: 'except'; readonly of: TickSpec; readonly days: readonly string[]; readonly timezone: string }
+  | { readonly kind: 'union'; readonly of: readonly TickSpec[] };
+
 /** When runs are due. Built by `timetableOf(spec)` in src/timetables. Durations are ISO 8601, so that months stay months. */
 export type TimetableSpec =
   | { readonly kind: 'null' }
   | { readonly kind: 'once' }
-  | { readonly kind: 'cron-data-interval'; readonly expression: string; readonly timezone: string }
-  | { readonly kind: 'delta-data-interval'; readonly delta: string; readonly timezone: string };
+  /** The next run begins when the one before has ended. */
+  | { readonly kind: 'continuous' }
+  | { readonly kind: 'cron-data-interval'; readonly expression: string; readonly timezone: string; readonly dst?: Partial<DstPolicy> }
+  | { readonly kind: 'delta-data-interval'; readonly delta: string; readonly timezone: string }
+  /** Runs stand for the time from one tick to the next. */
+  | { readonly kind: 'data-interval'; readonly ticks: TickSpec }
+  /** Runs come at the ticks; their data interval is empty, or the `interval` before the tick. */
+  | {
+      readonly kind: 'trigger';
+      readonly ticks: TickSpec;
+      readonly interval?: string;
+      /** The very first run of a DAG without startDate. true: the tick that has just passed, else only when it is no older than this. */
+      readonly runImmediately?: true | string;
+    }
+  | {
+      readonly kind: 'events';
+      /** ISO 8601 in UTC, sorted, without duplicates. Never empty. */
+      readonly dates: readonly string[];
+      /** A run triggered by hand takes the date of the last event. */
+      readonly restrictToEvents?: true;
+      readonly description?: string;
+    }
+  /** A Timetable class of the DAG file: only a process for user code can answer for it. */
+  | { readonly kind: 'custom'; readonly className: string; readonly summary: string; readonly description: string };
+
+/** Which runs are made up for whose time passed while the DAG was paused or no scheduler ran. */
+export type MissedRunsSpec = 'none' | { readonly window: string };
+
+export const MAX_ACTIVE_RUNS_POLICIES = ['queue', 'skip', 'fail'] as const;
+export type MaxActiveRunsPolicy = (typeof MAX_ACTIVE_RUNS_POLICIES)[number];
 
 export interface DagSpec {
   readonly format: typeof SPEC_FORMAT;
@@ -51,8 +127,12 @@ export interface DagSpec {
   /** ISO 8601 in UTC, or null. */
   readonly startDate: string | null;
   readonly endDate: string | null;
+  /** All missed runs are made up for; false: only the newest, unless `missedRuns` says otherwise. */
   readonly catchup: boolean;
+  readonly missedRuns?: MissedRunsSpec;
   readonly maxActiveRuns: number;
+  /** What becomes of a scheduled run that is due while maxActiveRuns is reached. Absent: 'queue', it waits. */
+  readonly onMaxActiveRuns?: Exclude<MaxActiveRunsPolicy, 'queue'>;
   /** Per run. */
   readonly maxActiveTasks: number;
   /** null: as configured. */

@@ -2,7 +2,8 @@ import { BRAND, type Brand } from './brand';
 import { Graph } from './graph';
 import { checkId } from './ids';
 import { captureSite, madeAt, siteText, type Site } from './location';
-import { boolean, checkOptions, given, integer, listOf, name, text, type Check } from './option-checks';
+import { MAX_ACTIVE_RUNS_POLICIES } from '../dag-spec/spec';
+import { boolean, checkOptions, duration, given, integer, listOf, name, oneOf, text, type Check } from './option-checks';
 import { checkOpen, registerDag } from './registry';
 import { makeTaskFactory, type TaskFactory } from './task-factory';
 import { checkDefaultArgs } from './task-options';
@@ -16,13 +17,21 @@ const schema: Check = (value) =>
     ? null
     : 'a schema of an object: of zod or another Standard Schema library, or JSON Schema';
 
+const missedRuns: Check = (value) => {
+  const { window, ...rest } = (object(value) === null ? value : {}) as { window?: unknown };
+  const isWindow = Object.keys(rest).length === 0 && duration(window) === null;
+  return ['none', 'last', 'all'].includes(value as string) || isWindow ? null : "'none', 'last', 'all', or { window: a duration }";
+};
+
 const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   schedule: later,
   startDate: later,
   endDate: later,
   timezone: text,
   catchup: boolean,
+  missedRuns,
   maxActiveRuns: integer(1, 1_000_000),
+  onMaxActiveRuns: oneOf(...MAX_ACTIVE_RUNS_POLICIES),
   maxActiveTasks: integer(1, 1_000_000),
   defaultArgs: object,
   params: schema,

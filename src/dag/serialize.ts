@@ -9,10 +9,12 @@ import type { DAG } from './dag';
 import { resolveEdges } from './edges';
 import { madeAt } from './location';
 import { serializeParams } from './params';
-import { parseDate, parseTimetable } from './schedule';
+import { toIsoDate } from './dates';
+import { runPolicy } from './run-policy';
+import { parseTimetable } from './schedule';
 import type { TaskGroup } from './task-group';
 import { TASK_OPTION_NAMES } from './task-options';
-import type { AnyParams } from './types';
+import type { AnyParams, DagOptions } from './types';
 
 export interface SerializedDag {
   readonly spec: DagSpec;
@@ -44,9 +46,9 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
   const { options } = dag;
   const timezone = options.timezone ?? 'UTC';
   const timetable = parseTimetable(options.schedule, timezone, owner);
-  const startDate = options.startDate === undefined ? null : parseDate(options.startDate, timezone, `\`startDate\` of ${owner}`);
-  const endDate = options.endDate === undefined ? null : parseDate(options.endDate, timezone, `\`endDate\` of ${owner}`);
-  checkDates(dag, owner, { scheduled: timetable.kind !== 'null', startDate, endDate });
+  const startDate = options.startDate === undefined ? null : toIsoDate(options.startDate, timezone, `\`startDate\` of ${owner}`);
+  const endDate = options.endDate === undefined ? null : toIsoDate(options.endDate, timezone, `\`endDate\` of ${owner}`);
+  checkDates(owner, { startDate, endDate });
   const params = serializeParams(dag, timetable.kind !== 'null');
   warnings.push(...params.warnings);
 
@@ -61,8 +63,7 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
     timetable,
     startDate,
     endDate,
-    catchup: options.catchup ?? false,
-    maxActiveRuns: options.maxActiveRuns ?? 16,
+    ...runPolicy(options as DagOptions, { timetable, startDate }, owner),
     maxActiveTasks: options.maxActiveTasks ?? 16,
     pausedUponCreation: options.pausedUponCreation ?? null,
     rerunWithLatestVersion: options.rerunWithLatestVersion ?? true,
@@ -76,17 +77,7 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
   return { spec, warnings, files: source ? readTemplateFiles(tasks, source) : {} };
 }
 
-function checkDates(
-  dag: DAG<AnyParams>,
-  owner: string,
-  { scheduled, startDate, endDate }: { scheduled: boolean; startDate: string | null; endDate: string | null },
-): void {
-  if (dag.options.catchup && scheduled && startDate === null) {
-    throw new ThenceError(
-      'DAG_FILE',
-      `${owner} has \`catchup: true\` and no \`startDate\`: give the date from which its runs are wanted, or leave catchup out`,
-    );
-  }
+function checkDates(owner: string, { startDate, endDate }: Pick<DagSpec, 'startDate' | 'endDate'>): void {
   if (startDate !== null && endDate !== null && endDate < startDate) {
     throw new ThenceError('DAG_FILE', `${owner} ends before it begins: \`endDate\` is ${endDate}, \`startDate\` is ${startDate}`);
   }

@@ -6,6 +6,7 @@ import type { TaskContext } from './context';
 import type { DAG } from './dag';
 import type { Jsonify } from './jsonify';
 import type { TaskGroup } from './task-group';
+import type { Timetable } from './timetable';
 
 /** An ISO 8601 string (without an offset: in the DAG's time zone), a Date, or a luxon DateTime. */
 export type DateInput = string | Date | DateTime;
@@ -102,8 +103,8 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-/** A cron string, a preset (`@daily`), '@once', a duration, or null for a DAG that is only triggered. */
-export type Schedule = string | DurationLike | null;
+/** A cron string, a preset (`@daily`), '@once', '@continuous', a duration, a timetable, or null for a DAG that is only triggered. */
+export type Schedule = string | DurationLike | Timetable | null;
 
 export interface DagOptions<Params = Record<string, unknown>> {
   /** @default null: runs are triggered by hand */
@@ -116,8 +117,16 @@ export interface DagOptions<Params = Record<string, unknown>> {
   timezone?: string;
   /** Make all runs since startDate, not only the newest. @default false */
   catchup?: boolean;
-  /** @default 16 */
+  /**
+   * Which runs are made up for that should have come while the DAG was paused, or no scheduler ran: none (a run that is late by less than a
+   * tenth of the time between two runs, or five minutes, is not missed), the last one, all since startDate, or those of the last so many
+   * hours or days. @default 'all' with `catchup: true`, else 'last'
+   */
+  missedRuns?: 'none' | 'last' | 'all' | { window: DurationInput };
+  /** @default 16; with `@continuous` it is 1 */
   maxActiveRuns?: number;
+  /** What becomes of a scheduled run that is due while maxActiveRuns is reached: it waits, is left out, or is made as a failed one. @default 'queue' */
+  onMaxActiveRuns?: 'queue' | 'skip' | 'fail';
   /** Tasks at once in one run. @default 16 */
   maxActiveTasks?: number;
   /** For every task that does not say otherwise. */

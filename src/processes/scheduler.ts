@@ -13,6 +13,7 @@ import { createSecrets } from '../secrets/create-secrets';
 import { createLogger } from '../telemetry/create-logger';
 import { createExecutor } from '../../executors/create-executor';
 import type { Executor } from '../../executors/executor';
+import { openSchedules } from './open-schedules';
 import { runProcess } from './run-process';
 
 export async function runScheduler(config: Config): Promise<number> {
@@ -38,7 +39,8 @@ export async function runScheduler(config: Config): Promise<number> {
       commands,
     });
     const logs = new FileLogStore(config.home);
-    const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup });
+    const schedules = openSchedules(config, database.pool);
+    const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup, schedules });
     await scheduler.start();
     logger.info(`scheduling with the ${config.executors.join(' and ')} executor, up to ${config.parallelism} tasks at once`);
     return {

@@ -22,7 +22,7 @@ export async function runWebserver(config: Config): Promise<number> {
     const secretKey = loadSecretKey(config);
     const cipher = loadCipher(config);
     const auth = createAuth({ pool: database.pool, secretKey });
-    const { commands, close: closeCommands } = openCommands(database, { logger, cipher: () => cipher });
+    const { commands, close: closeCommands } = openCommands(config, database, { logger, cipher: () => cipher });
     const logStore = new FileLogStore(config.home);
     const metrics = () => collectMetrics(database);
     const app = createWebserver({ config, database, auth, commands, logStore, secretKey, cipher, logger, metrics });

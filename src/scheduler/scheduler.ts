@@ -19,6 +19,7 @@ import type { Service } from '../service/service';
 import { ServiceRunner } from '../service/service-runner';
 import { SessionKeeper } from '../service/session-keeper';
 import type { WakeSource } from '../service/wakeup';
+import type { ScheduleOracle } from '../timetables/schedule-oracle';
 import type { Logger } from '../telemetry/logger';
 import { CreateDueRuns } from './create-due-runs';
 import { DeleteOldRuns } from './delete-old-runs';
@@ -44,6 +45,8 @@ export interface SchedulerDeps {
   /** To and from other processes. Started and stopped by its owner. */
   readonly wakeup: WakeSource;
   readonly clock?: Clock;
+  /** Whom to ask when DAGs run. Stopped with the scheduler. Left out: those with timetables of their own are not scheduled. */
+  readonly schedules?: ScheduleOracle;
 }
 
 const EVERY_MINUTE = '* * * * *';
@@ -106,6 +109,7 @@ export class Scheduler {
       clock,
       onCreated: () => this.starting.wake(),
       wakeAt: (at) => this.createAt(at, clock),
+      schedules: deps.schedules,
     });
     this.runBackfills = new RunBackfills({ database, ledger, onQueued: () => this.starting.wake() });
     this.creating = run(this.createDueRuns);
@@ -148,7 +152,9 @@ export class Scheduler {
   async stop(): Promise<void> {
     if (this.dueTimer) clearTimeout(this.dueTimer);
     this.engine.drain();
+    this.deps.schedules?.stop();
     await Promise.all([this.creating, this.backfilling, this.starting, this.reaping, ...this.housekeeping].map((part) => part.stop()));
+    await this.createDueRuns.settled();
     await this.lanes.stop(this.deps.config.killGraceMs);
     await this.engine.stop();
     await this.keeper.stop();

@@ -22,8 +22,8 @@ import type { LogLine } from '../logs/log-store';
 import { toRunTask } from '../scheduler/to-run-task';
 import { secretsOfConfig } from '../secrets/secrets';
 import { silentLogger } from '../telemetry/create-logger';
-import { timetableOfDag } from '../timetables/next-run';
 import type { FoundDag } from './find-dag-file';
+import { withSchedule } from './with-schedule';
 
 export interface InMemoryOptions {
   /** Default: now. */
@@ -71,7 +71,7 @@ const STOP_GRACE_MS = 5_000;
 export async function runDagInMemory(found: FoundDag, config: Config, options: InMemoryOptions = {}): Promise<InMemoryRun> {
   const { conf = {}, signal } = options;
   const spec = prepareSpec(found.spec, options);
-  const checked = checkConf({ dagId: spec.dagId, isPaused: false, version: found.bundle.hash, spec }, conf);
+  const checked = checkConf({ dagId: spec.dagId, version: found.bundle.hash, spec }, conf);
 
   const ledger = new MemoryLedger({
     pools: Object.fromEntries(spec.tasks.map((task) => [task.pool, -1])),
@@ -79,7 +79,7 @@ export async function runDagInMemory(found: FoundDag, config: Config, options: I
   });
   ledger.addDag({ spec, bundleHash: found.bundle.hash, filePath: found.filePath });
   const logicalDate = options.logicalDate ?? Date.now();
-  const interval = intervalOf(spec, logicalDate);
+  const interval = await intervalOf(found, logicalDate, config);
   const runId = runIdOf('manual', logicalDate);
   const newRun = { dagId: spec.dagId, runId, runType: 'manual', logicalDate, interval, runAfter: Date.now(), conf: checked } as const;
   const [created] = await ledger.createRuns([{ ...newRun, triggeredBy: 'test', triggeringUser: null, note: null, backfill: null }]);
@@ -98,10 +98,11 @@ function prepareSpec(spec: DagSpec, { skipRetryDelays = false }: InMemoryOptions
 }
 
 /** The interval that the schedule has for this date, else that of a run triggered then. */
-function intervalOf(spec: DagSpec, logicalDate: Instant): DataInterval {
-  const timetable = timetableOfDag(spec);
-  for (const { interval } of timetable.runsBetween(logicalDate, logicalDate)) return interval;
-  return timetable.manualInterval(logicalDate);
+async function intervalOf(found: FoundDag, logicalDate: Instant, config: Config): Promise<DataInterval> {
+  return withSchedule(found, config, async (ask) => {
+    const [run] = await ask({ kind: 'between', from: logicalDate, to: logicalDate, dueBy: null, most: 1 });
+    return run?.interval ?? (await ask({ kind: 'manual', runAfter: logicalDate }));
+  });
 }
 
 interface Execution {

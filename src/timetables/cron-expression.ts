@@ -63,6 +63,11 @@ export class CronExpression {
     return this.hours.length === 24;
   }
 
+  /** On a day that it names. */
+  get timesADay(): number {
+    return this.hours.length * this.minutes.length * this.seconds.length;
+  }
+
   /** For people: 'At 06:00'. */
   get description(): string {
     return cronstrue.toString(resolvePreset(this.text), { use24HourTimeFormat: true, verbose: false });

@@ -1,5 +1,5 @@
 import type { DataInterval, Instant } from '../core/time';
-import type { ScheduledRun, TimeRestriction, Timetable } from './timetable';
+import { latestOf, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
 
 const emptyIntervalAt = (at: Instant): DataInterval => ({ start: at, end: at });
 
@@ -8,6 +8,7 @@ export class NullTimetable implements Timetable {
   readonly summary: string = 'None';
   readonly description: string = 'Never, only when triggered';
   readonly canBeScheduled: boolean = false;
+  readonly followsClock: boolean = false;
 
   nextRun(_last: DataInterval | null, _restriction: TimeRestriction, _now: Instant): ScheduledRun | null {
     return null;
@@ -39,5 +40,23 @@ export class OnceTimetable extends NullTimetable {
   override *runsBetween(from: Instant, to: Instant): Generator<ScheduledRun> {
     const at = this.startDate;
     if (at !== null && from <= at && at <= to) yield { logicalDate: at, interval: emptyIntervalAt(at), runAfter: at };
+  }
+}
+
+/**
+ * `@continuous`: a run whenever the one before has ended; the DAG has one at a time. Its data interval goes from where the last one
+ * ended (from startDate for the first) to the moment at which it is made.
+ */
+export class ContinuousTimetable extends NullTimetable {
+  override readonly summary = '@continuous';
+  override readonly description = 'Without a pause, one run after the other';
+  override readonly canBeScheduled = true;
+
+  override nextRun(last: DataInterval | null, { earliest, latest }: TimeRestriction, now: Instant): ScheduledRun | null {
+    // An empty interval must not give the next one its own logical date.
+    const start = last === null ? (earliest ?? now) : latestOf(last.end, last.start + 1, earliest)!;
+    if (latest !== null && start > latest) return null;
+    const end = Math.max(now, start);
+    return { logicalDate: start, interval: { start, end }, runAfter: end };
   }
 }

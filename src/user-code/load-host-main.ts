@@ -1,15 +1,16 @@
 /**
- * Entry of a load host: a child process that evaluates DAG files, one at a time, and answers with their specs. Whatever a file does here
+ * Entry of a load host: a child process that evaluates DAG files, one at a time, and answers with their specs, or for their timetables. Whatever a file does here
  * (throws, exits, loops, eats memory) ends this process at worst; load-hosts.ts starts another.
  */
 import { writeSync } from 'node:fs';
-import type { ErrorInfo } from '../core/workload';
+import type { ErrorInfo, EvaluateTimetable, LoadDagFile } from '../core/workload';
 import { madeStack } from '../dag/registry';
 import { serializeDag } from '../dag/serialize';
-import { evaluateBundle, triggersOf } from './evaluate-bundle';
+import { BundleCache, evaluateBundle, triggersOf } from './evaluate-bundle';
+import { evaluateTimetable } from './evaluate-timetable';
 import { recordReads } from './file-reads';
 import { LAST_WORDS_FD } from './load-messages';
-import type { LastWords, LoadedFiles, LoadReply, LoadRequest, LoadResult } from './load-messages';
+import type { EvaluateResult, LastWords, LoadedFiles, LoadReply, LoadRequest, LoadResult } from './load-messages';
 import { startWatchdog } from './watchdog';
 
 const answer = process.send!.bind(process);
@@ -29,7 +30,25 @@ function openResources(): Map<string, number> {
   return counts;
 }
 
-async function load({ workload }: LoadRequest): Promise<LoadResult> {
+/** Of files whose timetables were asked: they are asked again and again. */
+const bundles = new BundleCache();
+
+async function evaluate(workload: EvaluateTimetable): Promise<EvaluateResult> {
+  startClean();
+  const before = openResources();
+  try {
+    const outside = new Promise<never>((_resolve, reject) => (failNow = reject));
+    const made = bundles.get(workload.bundle.hash, workload, async () => workload.bundle);
+    return { ok: true, answer: evaluateTimetable(await Promise.race([made, outside]), workload) };
+  } catch (error) {
+    return { ok: false, error: takeApart(error) };
+  } finally {
+    failNow = null;
+    leftBehind = leftOver(before).length > 0;
+  }
+}
+
+async function load(workload: LoadDagFile): Promise<LoadResult> {
   startClean();
   const before = openResources();
   reads.start();
@@ -115,7 +134,8 @@ process.send = undefined;
 startWatchdog({ rssLimitMb: Number(process.argv[2]), parentPid: Number(process.argv[3]) });
 
 process.on('message', (request: LoadRequest) => {
-  void load(request).then((result) => {
+  const { workload } = request;
+  void (workload.kind === 'load-dag-file' ? load(workload) : evaluate(workload)).then((result) => {
     const reply: LoadReply = {
       id: request.id,
       result,

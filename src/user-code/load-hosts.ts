@@ -1,5 +1,5 @@
 /**
- * Runs LoadDagFile workloads in child processes (load-host-main.ts). A file that does not come to an end, exits, or eats
+ * Runs LoadDagFile and EvaluateTimetable workloads in child processes (load-host-main.ts). A file that does not come to an end, exits, or eats
  * memory costs its process and nothing else; processes are kept warm between files and replaced after a number of them.
  */
 import { fork } from 'node:child_process';
@@ -8,19 +8,20 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Config } from '../config/config';
 import { compiledEntry } from '../config/package-root';
-import type { LoadDagFile } from '../core/workload';
+import type { EvaluateTimetable, LoadDagFile } from '../core/workload';
 import { LAST_WORDS_FD } from './load-messages';
-import type { LastWords, LoadReply, LoadRequest, LoadResult } from './load-messages';
+import type { EvaluateResult, LastWords, LoadReply, LoadRequest, LoadResult } from './load-messages';
 import { userEnvironment } from './user-environment';
 
-export interface LoadOutcome {
+export interface HostOutcome<Result> {
   /** null: the host died of this file; `death` says how. */
-  readonly result: LoadResult | null;
+  readonly result: Result | null;
   readonly death: { readonly message: string; readonly stack: string | null } | null;
   /** What the file printed while it loaded, the newest 64 kB. */
   readonly output: string;
   readonly durationMs: number;
 }
+export type LoadOutcome = HostOutcome<LoadResult>;
 
 export type LoadLimits = Pick<Config, 'dagFileTimeoutMs' | 'dagFileMemoryMb'>;
 
@@ -40,7 +41,7 @@ const MOST_SLOW = 4;
 /** What an empty host takes; the limit of a file comes on top. */
 const HOST_ITSELF_MB = 128;
 
-/** A few load hosts. `load` may be called at any time; more than `size` at once wait for their turn. */
+/** A few load hosts. They may be called at any time; more than `size` at once wait for their turn. */
 export class LoadHosts {
   private readonly idle: LoadHost[] = [];
   private readonly all = new Set<LoadHost>();
@@ -66,7 +67,16 @@ export class LoadHosts {
   }
 
   /** @throws LoadHostsStopped when `stop` comes before the end */
-  async load(workload: LoadDagFile): Promise<LoadOutcome> {
+  load(workload: LoadDagFile): Promise<LoadOutcome> {
+    return this.run(workload) as Promise<LoadOutcome>;
+  }
+
+  /** `death` says how it went on: 'did not answer within 30 s …'. @throws LoadHostsStopped */
+  evaluate(workload: EvaluateTimetable): Promise<HostOutcome<EvaluateResult>> {
+    return this.run(workload) as Promise<HostOutcome<EvaluateResult>>;
+  }
+
+  private async run(workload: LoadDagFile | EvaluateTimetable): Promise<HostOutcome<LoadReply['result']>> {
     const host = await new Promise<LoadHost>((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.serve();
@@ -78,7 +88,7 @@ export class LoadHosts {
       this.serve();
     }, SLOW_MS);
     try {
-      const outcome = await host.load(workload);
+      const outcome = await host.run(workload);
       this.largestRssMb = Math.max(this.largestRssMb, host.rssMb);
       if (this.stopped) throw new LoadHostsStopped();
       return outcome;
@@ -179,7 +189,7 @@ class LoadHost {
     });
   }
 
-  async load(workload: LoadDagFile): Promise<LoadOutcome> {
+  async run(workload: LoadDagFile | EvaluateTimetable): Promise<HostOutcome<LoadReply['result']>> {
     this.loads += 1;
     this.output = '';
     const startedAt = performance.now();
@@ -201,7 +211,7 @@ class LoadHost {
     if (reply === null || reply.dirty || this.loads >= LOADS_PER_HOST || reply.rssMb > this.rssLimitMb / 2) this.isUsedUp = true;
     // What the file printed comes through pipes of its own and may be one turn behind the answer.
     await new Promise((resolve) => setImmediate(resolve));
-    const death = reply === null ? this.describeDeath(await this.ended, timedOut) : null;
+    const death = reply === null ? this.describeDeath(workload.kind, await this.ended, timedOut) : null;
     return { result: reply?.result ?? null, death, output: this.output, durationMs: performance.now() - startedAt };
   }
 
@@ -217,21 +227,28 @@ class LoadHost {
     }
   }
 
-  private describeDeath(how: string, timedOut: boolean): { message: string; stack: string | null } {
+  private describeDeath(kind: LoadRequest['workload']['kind'], how: string, timedOut: boolean): { message: string; stack: string | null } {
     const { dagFileMemoryMb, dagFileTimeoutMs } = this.limits;
-    const tooMuch = `used more than ${dagFileMemoryMb} MB while it loaded (THENCE_DAG_FILE_MEMORY_MB): load data inside tasks, not at the top level of the file`;
+    const [meanwhile, inTime, advice] =
+      kind === 'load-dag-file'
+        ? ['while it loaded', 'finish loading', 'work that belongs inside a task']
+        : ['while it was asked', 'answer', 'a schedule that never gets on'];
     const said = this.lastWords;
     if (timedOut) {
       return {
-        message: `did not finish loading within ${dagFileTimeoutMs / 1000} s (THENCE_DAG_FILE_TIMEOUT): an endless loop, or work that belongs inside a task`,
+        message: `did not ${inTime} within ${dagFileTimeoutMs / 1000} s (THENCE_DAG_FILE_TIMEOUT): an endless loop, or ${advice}`,
         stack: null,
       };
     }
     if (said?.kind === 'exit') {
-      return { message: `called process.exit(${said.code ?? ''}) while it loaded: a DAG file may not end its process`, stack: said.stack };
+      return { message: `called process.exit(${said.code ?? ''}) ${meanwhile}: a DAG file may not end its process`, stack: said.stack };
     }
-    if (said?.kind === 'memory' || /heap out of memory|Array buffer allocation failed/.test(this.output))
-      return { message: tooMuch, stack: null };
-    return { message: `ended its process while it loaded (${how})`, stack: null };
+    if (said?.kind === 'memory' || /heap out of memory|Array buffer allocation failed/.test(this.output)) {
+      return {
+        message: `used more than ${dagFileMemoryMb} MB ${meanwhile} (THENCE_DAG_FILE_MEMORY_MB): load data inside tasks, not at the top level of the file`,
+        stack: null,
+      };
+    }
+    return { message: `ended its process ${meanwhile} (${how})`, stack: null };
   }
 }

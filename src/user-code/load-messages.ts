@@ -1,17 +1,18 @@
 /** What a load host and the process that started it say to each other. */
-import type { ErrorInfo, LoadDagFile } from '../core/workload';
+import type { ErrorInfo, EvaluateTimetable, LoadDagFile } from '../core/workload';
 import type { DagSpec } from '../dag-spec/spec';
+import type { TimetableAnswer } from '../timetables/questions';
 
 /** To the host, over IPC; one at a time. */
 export interface LoadRequest {
   readonly id: number;
-  readonly workload: LoadDagFile;
+  readonly workload: LoadDagFile | EvaluateTimetable;
 }
 
 /** From the host, over IPC. */
 export interface LoadReply {
   readonly id: number;
-  readonly result: LoadResult;
+  readonly result: LoadResult | EvaluateResult;
   /** The file left work behind (a timer, a socket, an error thrown late): the next file needs a new process. */
   readonly dirty: boolean;
   readonly rssMb: number;
@@ -40,6 +41,8 @@ export type LoadResult = {
     }
   | { readonly ok: false; readonly error: ErrorInfo }
 );
+
+export type EvaluateResult = { readonly ok: true; readonly answer: TimetableAnswer } | { readonly ok: false; readonly error: ErrorInfo };
 
 /** From the host on LAST_WORDS_FD, one JSON line, written synchronously just before it dies. */
 export type LastWords =

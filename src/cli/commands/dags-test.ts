@@ -1,14 +1,14 @@
+import type { Config } from '../../config/config';
 import type { JsonObject } from '../../core/json';
 import type { TaskState } from '../../core/states';
 import type { Instant } from '../../core/time';
-import type { DagSpec } from '../../dag-spec/spec';
 import type { LogLine } from '../../logs/log-store';
 import { findDagInFiles } from '../../testing/find-dag-file';
 import type { FoundDag } from '../../testing/find-dag-file';
 import { runDagInMemory } from '../../testing/run-dag-in-memory';
 import type { InMemoryRun, InMemoryTask } from '../../testing/run-dag-in-memory';
 import { onlyTask } from '../../testing/single-task';
-import { timetableOfDag } from '../../timetables/next-run';
+import { withSchedule } from '../../testing/with-schedule';
 import { parseConf, parseDate, parseDay, showDuration, showInstant } from '../arguments';
 import { colors, paintState, print, printRows } from '../output';
 import { endWith } from '../program';
@@ -69,7 +69,7 @@ async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, con
   const show = printer(found.spec.tasks.map((task) => task.id));
   try {
     const run = await runDagInMemory(found, readConfig({ dagsFolder }), {
-      logicalDate: date === undefined ? undefined : logicalDateOf(date, found.spec),
+      logicalDate: date === undefined ? undefined : await logicalDateOf(date, found, readConfig({ dagsFolder })),
       conf,
       skipRetryDelays,
       onLine: show.line,
@@ -84,10 +84,11 @@ async function perform(found: FoundDag, { dagsFolder }: FileOptions, { date, con
 }
 
 /** A day without a time means the run that the schedule has for that day, the first of several; without one its first instant. */
-function logicalDateOf(date: string, spec: DagSpec): Instant {
-  const day = parseDay(date, spec.timezone);
-  if (day !== null) for (const run of timetableOfDag(spec).runsBetween(day.from, day.to)) return run.logicalDate;
-  return parseDate(date, spec.timezone, 'logical date');
+async function logicalDateOf(date: string, found: FoundDag, config: Config): Promise<Instant> {
+  const { timezone } = found.spec;
+  const day = parseDay(date, timezone);
+  const [run] = day === null ? [] : await withSchedule(found, config, (ask) => ask({ kind: 'between', ...day, dueBy: null, most: 1 }));
+  return run?.logicalDate ?? parseDate(date, timezone, 'logical date');
 }
 
 function printer(taskIds: readonly string[]) {

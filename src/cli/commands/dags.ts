@@ -77,7 +77,9 @@ function readCommands(command: Command): void {
           start_date: spec.startDate,
           end_date: spec.endDate,
           catchup: spec.catchup,
+          missed_runs: typeof spec.missedRuns === 'object' ? spec.missedRuns.window : (spec.missedRuns ?? (spec.catchup ? 'all' : 'last')),
           max_active_runs: dag.max_active_runs,
+          on_max_active_runs: spec.onMaxActiveRuns ?? 'queue',
           max_active_tasks: dag.max_active_tasks,
           next_dagrun_logical_date: showInstant(dag.next_logical_date),
           next_dagrun_data_interval_start: showInstant(dag.next_interval_start),
@@ -139,7 +141,8 @@ function readCommands(command: Command): void {
     .option('--table', 'print all fields, as -o says')
     .addHelpText('after', '\nExamples:\n  $ thence dags next-execution hello\n  $ thence dags next-execution hello -n 5 --table')
     .action(async (dagId: string, options: { output: Format; numExecutions: number; field: string; table?: boolean }, self: Command) => {
-      const { dag, runs } = await withDatabase(readConfig(), (db) => upcomingRuns(db, dagId, options.numExecutions));
+      const config = readConfig();
+      const { dag, runs } = await withDatabase(config, (db) => upcomingRuns(db, dagId, options.numExecutions, config));
       if (dag.is_paused) note(`DAG "${dagId}" is paused: its runs are made after "thence dags unpause ${dagId}"`);
       const rows = runs.map((run) => ({
         logical_date: showInstant(run.logicalDate),

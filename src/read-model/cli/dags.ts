@@ -39,6 +39,7 @@ export interface DagDetails extends ListedDag {
   readonly next_interval_end: Date | null;
   readonly last_parsed_at: Date | null;
   readonly version: number;
+  readonly bundle_hash: string;
   readonly spec: DagSpec;
 }
 
@@ -47,7 +48,7 @@ export async function findDag({ pool }: Database, dagId: string): Promise<DagDet
   const { rows } = await pool.query<DagDetails>(
     `SELECT d.dag_id, d.file_path, d.owner, d.is_paused, d.tags, d.timetable_summary, d.next_run_after, d.is_active, d.description, d.timezone,
             d.timetable_description, d.max_active_runs, d.max_active_tasks, d.next_logical_date, d.next_interval_start, d.next_interval_end,
-            d.last_parsed_at, v.number AS version, v.spec
+            d.last_parsed_at, v.number AS version, v.bundle_hash, v.spec
        FROM dag d JOIN dag_version v ON v.id = d.current_version WHERE d.dag_id = $1`,
     [dagId],
   );

@@ -1,0 +1,23 @@
+import type { Config } from '../config/config';
+import { scheduleOf } from '../timetables/next-run';
+import type { AnswerTo, TimetableQuestion } from '../timetables/questions';
+import { ScheduleOracle } from '../timetables/schedule-oracle';
+import { HostedTimetables } from '../user-code/hosted-timetables';
+import type { FoundDag } from './find-dag-file';
+
+type Ask = <Question extends TimetableQuestion>(question: Question) => Promise<AnswerTo<Question>>;
+
+/** Questions to the schedule of a DAG whose code is at hand. @throws TimetableFailed */
+export async function withSchedule<T>(
+  { spec, bundle, filePath, dagsFolder }: FoundDag,
+  limits: Config,
+  use: (ask: Ask) => Promise<T>,
+): Promise<T> {
+  const schedules = new ScheduleOracle(new HostedTimetables({ limits, dagsFolder, fetchBundle: async () => bundle }));
+  const scheduled = { dagId: spec.dagId, schedule: scheduleOf(spec), code: { bundleHash: bundle.hash, filePath } };
+  try {
+    return await use((question) => schedules.ask(scheduled, question));
+  } finally {
+    schedules.stop();
+  }
+}
