@@ -38,6 +38,7 @@ export class BashOperator<Mapped extends string = never> extends BaseOperator<st
   constructor(id: string, options: OperatorOptions<BashOptions, Mapped>) {
     super(id, options);
     const command: unknown = this.options.command;
+    if (this['~isExpanded']('command')) return;
     if (typeof command === 'string' && command.trim() !== '') return;
     throw new ThenceError(
       'DAG_FILE',

@@ -10,6 +10,7 @@ type AnyRun = (context: TaskContext) => Follow | Promise<Follow>;
 
 class Branches extends BaseOperator<Follow, { run: AnyRun }> {
   static override readonly optionNames = ['run'];
+  static override readonly '~expandTarget' = 'input';
   static override get '~kind'(): 'branch' {
     return 'branch';
   }
@@ -28,9 +29,9 @@ class Branches extends BaseOperator<Follow, { run: AnyRun }> {
  */
 export interface BranchOperator extends BaseOperator<Follow> {}
 interface BranchOperatorClass {
-  new <Params, I extends Inputs = {}, Rule extends TriggerRule = 'all_success'>(
+  new <Params, Expanded = {}, I extends Inputs = {}, Rule extends TriggerRule = 'all_success'>(
     id: string,
-    options: Home<Params> & DataOptions<I, Rule> & { run: Run<Follow | Promise<Follow>, Params, I, Rule> },
+    options: Home<Params, Expanded> & DataOptions<I, Rule> & { run: Run<Follow | Promise<Follow>, Params, I, Rule, Expanded> },
   ): BranchOperator;
 }
 export const BranchOperator = class BranchOperator extends Branches {} as unknown as BranchOperatorClass;

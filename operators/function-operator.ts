@@ -3,12 +3,13 @@ import { BaseOperator } from '../src/dag/base-operator';
 import type { TaskContext } from '../src/dag/context';
 import type { TriggerRule } from '../src/dag-spec/spec';
 import { checkRun } from './check-run';
-import type { DataOptions, Home, Inputs, OperatorOptions, Run } from '../src/dag/types';
+import type { Expansion, Home, Inputs, MappedDataOptions, OperatorOptions, Run } from '../src/dag/types';
 
 type AnyRun = (context: TaskContext) => unknown;
 
 class RunsFunction extends BaseOperator<unknown, { run: AnyRun }, string> {
   static override readonly optionNames = ['run'];
+  static override readonly '~expandTarget' = 'input';
   constructor(id: string, options: OperatorOptions<{ run: AnyRun }, string>) {
     super(id, options);
     checkRun(this);
@@ -22,9 +23,9 @@ class RunsFunction extends BaseOperator<unknown, { run: AnyRun }, string> {
 // FunctionOperator<Output>. It is not meant for subclassing.
 export interface FunctionOperator<out Output = unknown, out Mapped extends string = never> extends BaseOperator<Output, object, Mapped> {}
 interface FunctionOperatorClass {
-  new <Result, Params, I extends Inputs = {}, Rule extends TriggerRule = 'all_success'>(
+  new <Result, Params, Expanded = {}, I extends Inputs = {}, Rule extends TriggerRule = 'all_success', E extends Expansion = {}>(
     id: string,
-    options: Home<Params> & DataOptions<I, Rule> & { run: Run<Result, Params, I, Rule> },
-  ): FunctionOperator<Awaited<Result>>;
+    options: Home<Params, Expanded> & MappedDataOptions<I, Rule, E> & { run: Run<Result, Params, I, Rule, E & Expanded> },
+  ): FunctionOperator<Awaited<Result>, keyof E & string>;
 }
 export const FunctionOperator = class FunctionOperator extends RunsFunction {} as unknown as FunctionOperatorClass;

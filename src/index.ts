@@ -11,9 +11,12 @@ export type { JsonObject, JsonValue } from './core/json';
 export type { BuiltInWait, WaitArgs, WaitPayloads } from './core/waits';
 export { BaseOperator, TaskOutput, type Task } from './dag/base-operator';
 export type {
+  CallbackContext,
+  CallbackError,
   Connections,
   DagRunInfo,
   DeferOptions,
+  TaskCallbackContext,
   TaskContext,
   TaskInstanceInfo,
   TaskLog,
@@ -27,6 +30,7 @@ export type { BusinessCalendar, CalendarOptions, NthBusinessDayOptions, Weekday,
 export { DAG } from './dag/dag';
 export type { Jsonify } from './dag/jsonify';
 export { chain, crossDownstream, TaskList, type EdgeOptions, type Wireable } from './dag/node';
+export type { TeardownOptions } from './dag/setup-teardown';
 export { FailError, RescheduleError, SkipError } from './dag/task-errors';
 export { TaskGroup, type TaskGroupOptions } from './dag/task-group';
 export { DeferralTimeout, Trigger, TriggerEvent, TriggerFailed, type TriggerContext } from './dag/trigger';
@@ -45,16 +49,22 @@ export {
   type TriggerOptions,
 } from './dag/timetables';
 export type {
+  Callback,
   DagOptions,
   DataOptions,
   DateInput,
+  Element,
   Inputs,
   JsonSchema,
+  MappedDataOptions,
   OperatorOptions,
   ParamsSchema,
   Ref,
+  RunCallbacks,
   Schedule,
+  TaskCallbacks,
   TaskOptions,
+  WeightInfo,
 } from './dag/types';
 export type { ConnectionInfo } from './execution-api/execution-api';
 export type { Macros } from './templates/macros';

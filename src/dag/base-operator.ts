@@ -1,13 +1,19 @@
 /** What every operator is built on. */
 import { ThenceError } from '../core/errors';
+import type { TaskKind } from '../dag-spec/spec';
 import { BRAND, isBranded, type Brand } from './brand';
 import type { TaskContext } from './context';
+import { checkReach, mappedGroupOf, nestedMapping, parseExpand, sourcesOf, type Expand } from './expand';
 import type { Graph } from './graph';
 import { madeAt } from './location';
 import { DagNode, type GroupNode } from './node';
 import { show, type Owner } from './option-checks';
+import { TaskOutput, taskOf } from './refs';
+import { markSetup, markTeardown, type SetupRole, type TeardownOptions } from './setup-teardown';
 import { resolveTaskOptions } from './task-options';
 import type { Inputs, OperatorOptions, Ref, TaskOptions } from './types';
+
+export { TaskOutput, taskOf } from './refs';
 
 /**
  * Subclass it without a constructor: declare the options as the second type parameter, and read them from `this.options` in
@@ -31,9 +37,11 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   /** Names of the class's own options: any other name is then an error. undefined: not checked. */
   static readonly optionNames: readonly string[] | undefined = undefined;
   /** See TaskSpec.kind. */
-  static get '~kind'(): 'task' | 'empty' | 'branch' {
+  static get '~kind'(): TaskKind {
     return 'task';
   }
+  /** Where the elements of `expand` stand: operators that run a function have them in `context.inputs`. */
+  static readonly '~expandTarget': 'input' | 'option' = 'option';
 
   declare readonly '~output': Output;
   declare readonly '~mapped': Mapped;
@@ -45,6 +53,9 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   readonly dag: Graph;
   override readonly group: GroupNode | undefined;
   readonly inputs: Inputs;
+  /** What the task itself is mapped over; null: it is not. */
+  readonly '~expand': Expand | null;
+  readonly '~role': SetupRole = { setup: false, teardown: null };
   /** Frozen. While the task executes: with its templates rendered. */
   readonly options: Readonly<Own & TaskOptions>;
   /** As the DAG file gave them, over the defaults of groups and DAG. */
@@ -52,7 +63,7 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
 
   constructor(id: string, options: OperatorOptions<Own, Mapped>) {
     super();
-    const { dag, group, inputs, ...raw } = (options ?? {}) as OperatorOptions;
+    const { dag, group, inputs, expand, expandZip, ...raw } = (options ?? {}) as OperatorOptions;
     const home = homeOf(() => `task ${show(id)}${madeAt(this)}`, dag, group);
     this.dag = home.dag;
     this.group = home.group;
@@ -61,9 +72,22 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
     const { optionNames } = new.target;
     this['~written'] = resolveTaskOptions(raw, home.defaults, owner, optionNames ?? null) as Readonly<Own & TaskOptions>;
     this.options = this['~written'];
-    this.inputs = checkInputs(inputs, owner);
+    this.inputs = checkInputs(inputs, owner, home);
+    const target = new.target['~expandTarget'];
+    this['~expand'] = parseExpand({
+      expand,
+      expandZip,
+      owner,
+      home,
+      target,
+      allowed: target === 'input' ? null : (optionNames ?? null),
+      beside: target === 'input' ? this.inputs : raw,
+      maxMapLength: this['~written'].maxMapLength,
+    });
+    this.checkMapping(owner);
     home.dag.add(this, 'task');
-    for (const upstream of Object.values(this.inputs).flat()) taskOf(upstream)!.then<DagNode>(this);
+    const read = Object.values(this.inputs).flat();
+    for (const upstream of new Set([...read.map((ref) => taskOf(ref)!), ...sourcesOf(this['~expand'])])) upstream.then<DagNode>(this);
   }
 
   /** The same reference without `then`: safe to return from an async function. */
@@ -71,34 +95,48 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
     return new TaskOutput<Output, Mapped>(this);
   }
 
+  /** Makes it a setup: what follows it, up to its teardowns, needs it to succeed. Returns the task. */
+  asSetup(): this {
+    markSetup(this);
+    return this;
+  }
+
+  /**
+   * Makes it a teardown: it runs when what is before it has ended, however, if one of its setups succeeded; and does not decide how
+   * the run ends. Returns the task.
+   */
+  asTeardown(options: TeardownOptions = {}): this {
+    markTeardown(this, options);
+    return this;
+  }
+
+  /** Whether `expand` gives this option: it then has no value before an instance runs. */
+  '~isExpanded'(option: string): boolean {
+    return this['~expand']?.keys.some(({ name, target }) => name === option && target === 'option') ?? false;
+  }
+
   /** Does the work. What it returns (JSON) is the task's output. */
   abstract execute(context: TaskContext): Output | Promise<Output>;
 
   /** Called when the try has to stop, before its process is. */
   onKill(): void | Promise<void> {}
+
+  private checkMapping(owner: Owner): void {
+    if (!this['~expand']) return;
+    const outer = mappedGroupOf(this);
+    if (outer) throw nestedMapping(owner, outer.id);
+    const kind = (this.constructor as typeof BaseOperator)['~kind'];
+    if (kind === 'task') return;
+    const what =
+      kind === 'empty'
+        ? 'does nothing, and so has nothing to be mapped over'
+        : 'decides what follows it, which it cannot do once per element: map a TaskGroup that holds it and what follows it';
+    throw new ThenceError('DAG_FILE', `${owner()} has \`expand\` and ${what}`);
+  }
 }
 
 /** What `dag.task` returns, and every other task that is not mapped. */
 export type Task<Output = unknown> = BaseOperator<Output, object, never>;
-
-/** A task without `then`. */
-export class TaskOutput<out Output = unknown, out Mapped extends string = string> implements Ref<Output, Mapped> {
-  declare readonly '~output': Output;
-  declare readonly '~mapped': Mapped;
-  get [BRAND](): 'output' {
-    return 'output';
-  }
-  constructor(readonly task: DagNode) {}
-  get id(): string {
-    return this.task.id;
-  }
-}
-
-/** The task behind an input, or null when the value is neither a task nor its output. */
-export function taskOf(ref: unknown): DagNode | null {
-  if (isBranded(ref, 'task')) return ref as DagNode;
-  return isBranded(ref, 'output') ? (ref as TaskOutput).task : null;
-}
 
 /** Before an attempt: `execute` finds these in `this.options`, over those of the file. On the task itself, for the sake of `#private` fields. */
 export function setRenderedOptions(task: BaseOperator<unknown, object, string>, rendered: object): void {
@@ -130,15 +168,19 @@ export function homeOf(owner: Owner, dag: unknown, group: unknown): FoundHome {
   );
 }
 
-function checkInputs(inputs: Inputs | undefined, owner: Owner): Inputs {
+function checkInputs(inputs: Inputs | undefined, owner: Owner, home: FoundHome): Inputs {
   if (inputs === undefined) return Object.freeze({});
   for (const [name, given] of Object.entries(inputs)) {
     const where = (): string => `input \`${name}\` of ${owner()}`;
     if (name === '__proto__') throw new ThenceError('DAG_FILE', `${where()}: this name is not possible`);
     if (Array.isArray(given) && given.length === 0)
       throw new ThenceError('DAG_FILE', `${where()} is an empty list: there is nothing to wait for`);
-    const wrong: unknown = (Array.isArray(given) ? (given as unknown[]) : [given]).find((one) => taskOf(one) === null);
-    if (wrong === undefined) continue;
+    const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+    const wrong = list.find((one) => taskOf(one) === null);
+    if (wrong === undefined) {
+      for (const one of list) checkReach(one, home, where);
+      continue;
+    }
     throw new ThenceError('DAG_FILE', `${where()} is ${show(wrong)}; allowed is a task, or a list of tasks`);
   }
   return Object.freeze({ ...inputs });

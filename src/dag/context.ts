@@ -7,9 +7,10 @@
 import type { DateTime } from 'luxon';
 import type { DurationInput } from '../core/duration';
 import type { ExternalRun } from '../core/external-task';
-import type { JsonObject } from '../core/json';
+import type { JsonObject, JsonValue } from '../core/json';
 import type { RunState, RunType } from '../core/states';
 import type { BuiltInWait, ExternalQuery } from '../core/waits';
+import type { RunEvent, TaskEvent } from '../dag-spec/spec';
 import type { ConnectionInfo, DagTasks, RequestedRun, RunRequest } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import type { Macros } from '../templates/macros';
@@ -42,16 +43,26 @@ export interface TaskContext<Params = Record<string, unknown>, In = Record<strin
   /** Data interval of the newest earlier run of the DAG that succeeded; asked for when read. */
   readonly prevDataIntervalStartSuccess: Promise<DateTime<true> | null>;
   readonly prevDataIntervalEndSuccess: Promise<DateTime<true> | null>;
+  /** When that run began and ended. */
+  readonly prevStartDateSuccess: Promise<DateTime<true> | null>;
+  readonly prevEndDateSuccess: Promise<DateTime<true> | null>;
   /** As the DAG's schema parsed them: its defaults, and the run's conf over them. */
   readonly params: Params;
   /** What the run was triggered with. */
   readonly conf: JsonObject;
-  /** Outputs of the tasks named in `inputs`. */
+  /** Outputs of the tasks named in `inputs`, and the elements of `expand`. */
   readonly inputs: In;
+  /** As the file gave them. */
+  readonly inlets: readonly JsonValue[];
+  readonly outlets: readonly JsonValue[];
   /** 1 for the first try. */
   readonly tryNumber: number;
   /** -1: not mapped. */
   readonly mapIndex: number;
+  /** How many instances the mapped task has; null: it is not mapped. */
+  readonly expandedTiCount: number | null;
+  /** How often this try has been put off until later (RescheduleError, a sensor in mode 'reschedule'). */
+  readonly taskRescheduleCount: number;
   /** Unique for each try. Side effects are at least once: use it to leave out what an earlier, lost try has already done. */
   readonly attemptId: string;
   readonly log: TaskLog;
@@ -92,6 +103,57 @@ export interface TaskInstanceInfo {
   readonly maxTries: number;
   /** When the try began; one that was rescheduled or deferred goes on with it. */
   readonly startDate: DateTime<true>;
+}
+
+/**
+ * What callbacks of a DAG get, and the part that a Notifier can rely on: the context of the run. `onExecute` runs inside the try, all
+ * others after the fact in a process of their own, at least once.
+ */
+export interface CallbackContext extends Pick<
+  TaskContext,
+  | 'dag'
+  | 'dagRun'
+  | 'runId'
+  | 'runType'
+  | 'logicalDate'
+  | 'dataIntervalStart'
+  | 'dataIntervalEnd'
+  | 'ds'
+  | 'dsNodash'
+  | 'ts'
+  | 'tsNodash'
+  | 'params'
+  | 'conf'
+  | 'log'
+  | 'signal'
+  | 'variables'
+  | 'connections'
+  | 'macros'
+> {
+  readonly event: TaskEvent | RunEvent;
+  /** Why it failed or was skipped, in a word or a sentence. */
+  readonly reason: string | null;
+  /** What the task threw, taken apart. */
+  readonly exception: CallbackError | null;
+  /** Of a task's callback; null: the DAG's. */
+  readonly task: BaseOperator<unknown, object, string> | null;
+  readonly ti: TaskInstanceInfo | null;
+}
+
+export interface TaskCallbackContext extends CallbackContext {
+  readonly event: TaskEvent;
+  readonly task: BaseOperator<unknown, object, string>;
+  readonly ti: TaskInstanceInfo;
+  readonly tryNumber: number;
+  readonly mapIndex: number;
+  readonly inlets: readonly JsonValue[];
+  readonly outlets: readonly JsonValue[];
+}
+
+export interface CallbackError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
 }
 
 export interface DagRunInfo {

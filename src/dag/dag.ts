@@ -3,7 +3,8 @@ import { Graph } from './graph';
 import { checkId } from './ids';
 import { captureSite, madeAt, siteText, type Site } from './location';
 import { MAX_ACTIVE_RUNS_POLICIES } from '../dag-spec/spec';
-import { boolean, checkOptions, duration, given, integer, listOf, name, oneOf, text, type Check } from './option-checks';
+import { callbacks } from './callbacks';
+import { boolean, checkOptions, duration, given, integer, listOf, name, oneOf, positiveDuration, text, type Check } from './option-checks';
 import { checkOpen, registerDag } from './registry';
 import { makeTaskFactory, type TaskFactory } from './task-factory';
 import { checkDefaultArgs } from './task-options';
@@ -33,6 +34,15 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   maxActiveRuns: integer(1, 1_000_000),
   onMaxActiveRuns: oneOf(...MAX_ACTIVE_RUNS_POLICIES),
   maxActiveTasks: integer(1, 1_000_000),
+  maxActiveTasksPerDag: integer(1, 1_000_000),
+  maxConsecutiveFailedRuns: integer(0, 1_000_000),
+  dagrunTimeout: positiveDuration,
+  failFast: boolean,
+  onSuccess: callbacks,
+  onFailure: callbacks,
+  runRetries: integer(0, 1_000_000),
+  runRetryDelay: duration,
+  files: listOf(name),
   defaultArgs: object,
   params: schema,
   tags: listOf((tag) => (typeof tag === 'string' && /^.{1,100}$/.test(tag) ? null : 'a string of 1 to 100 characters')),

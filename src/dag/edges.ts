@@ -5,6 +5,7 @@ import { isBranded } from './brand';
 import type { Graph } from './graph';
 import { madeAt } from './location';
 import type { DagNode } from './node';
+import { roleOf } from './setup-teardown';
 
 /** A group before something means its last tasks, a group after something its first ones. Sorted by (from, to). */
 export function resolveEdges(graph: Graph): EdgeSpec[] {
@@ -44,15 +45,31 @@ function groupEnds(graph: Graph, node: DagNode): GroupEnds {
     );
   }
   const [entered, left] = [new Set<DagNode>(), new Set<DagNode>()];
+  const beforeTeardown = new Map<DagNode, DagNode[]>();
   for (const [from, targets] of graph.edges) {
     if (!members.has(from)) continue;
     for (const to of targets.keys()) {
       if (!members.has(to)) continue;
       for (const member of from.members()) left.add(member);
-      for (const member of to.members()) entered.add(member);
+      for (const member of to.members()) {
+        entered.add(member);
+        if (!roleOf(member)?.teardown) continue;
+        const before = from.members().filter((one) => !isBranded(one, 'group'));
+        beforeTeardown.set(member, [...(beforeTeardown.get(member) ?? []), ...before]);
+      }
     }
   }
-  return { first: tasks.filter((task) => !entered.has(task)), last: tasks.filter((task) => !left.has(task)) };
+  const ends = tasks.filter((task) => !left.has(task));
+  const last = new Set(ends.flatMap((task) => workBefore(task, beforeTeardown)));
+  return { first: tasks.filter((task) => !entered.has(task)), last: last.size > 0 ? [...last] : ends };
+}
+
+/** What follows a group does not wait for its teardowns, nor fails with them: it follows the work before them. */
+function workBefore(task: DagNode, beforeTeardown: ReadonlyMap<DagNode, readonly DagNode[]>): readonly DagNode[] {
+  if (!roleOf(task)?.teardown) return [task];
+  return (beforeTeardown.get(task) ?? [])
+    .filter((before) => !roleOf(before)?.setup)
+    .flatMap((before) => workBefore(before, beforeTeardown));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

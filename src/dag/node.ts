@@ -1,6 +1,7 @@
 /** Wiring: what may stand at an end of an edge, and then, after, chain, crossDownstream. No data types here. */
 import { ThenceError } from '../core/errors';
 import { BRAND, isBranded, type Brand } from './brand';
+import type { Expand } from './expand';
 import type { Graph } from './graph';
 import { captureSite, madeAt, siteText, type Site } from './location';
 import { checkOptions, given, text, type Check } from './option-checks';
@@ -96,6 +97,8 @@ export abstract class GroupNode extends DagNode {
     return 'group';
   }
   readonly children: DagNode[] = [];
+  /** What a mapped group is mapped over; null: not mapped. */
+  abstract readonly '~expand': Expand | null;
   override members(): readonly DagNode[] {
     return [this, ...this.children.flatMap((node) => node.members())];
   }

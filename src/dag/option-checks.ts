@@ -1,6 +1,6 @@
 /** Options as a table: each name has a check that answers what is allowed when the value is not. */
 import { didYouMean } from '../core/did-you-mean';
-import { ALLOWED_DURATIONS, parseDuration } from '../core/duration';
+import { ALLOWED_DURATIONS, durationToMs, parseDuration } from '../core/duration';
 import { ThenceError } from '../core/errors';
 
 /** Null when the value is allowed, else what is: 'a whole number from 0'. */
@@ -31,6 +31,7 @@ export const duration: Check = (value) => {
     return `a duration: ${ALLOWED_DURATIONS}`;
   }
 };
+export const positiveDuration: Check = (value) => duration(value) ?? (durationToMs(value, '') > 0 ? null : 'a duration longer than 0');
 export const listOf =
   (check: Check): Check =>
   (value) => {

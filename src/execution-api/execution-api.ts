@@ -5,7 +5,7 @@
 import type { ExternalRun } from '../core/external-task';
 import type { BundleCode } from '../core/workload';
 import type { RunState } from '../core/states';
-import type { DataInterval } from '../core/time';
+import type { DataInterval, Instant } from '../core/time';
 import type { JsonObject } from '../core/json';
 import type { ExternalQuery } from '../core/waits';
 
@@ -24,6 +24,17 @@ export interface XComQuery {
   readonly mapIndexes?: readonly number[];
   /** Another run of the same DAG; default: the attempt's own run. */
   readonly runId?: string;
+}
+
+export interface MapItem {
+  readonly taskId: string;
+  readonly index: number;
+}
+
+/** The data interval of a run, and when it began and ended. */
+export interface PreviousSuccess extends DataInterval {
+  readonly startDate: Instant | null;
+  readonly endDate: Instant | null;
 }
 
 /** A connection as user code sees it, whichever backend it came from (src/secrets). */
@@ -72,8 +83,15 @@ export interface ExecutionApi {
   pushXCom(attemptId: string, key: string, value: string): Promise<void>;
   /** Rendered templates of this attempt, for the UI. */
   setRendered(attemptId: string, fields: JsonObject): Promise<void>;
-  /** Data interval of the newest successful earlier run of the DAG, or null. */
-  previousSuccess(attemptId: string): Promise<DataInterval | null>;
+  /**
+   * JSON text of one element of what a task gave to be mapped over: the `index`-th of a list, the [key, value] of an object; of a mapped
+   * task the output of its `index`-th instance that has one. @throws NOT_FOUND when there is none
+   */
+  pullMapItem(attemptId: string, item: MapItem): Promise<string>;
+  /** How the page names this instance of a mapped task. */
+  setMapLabel(attemptId: string, label: string): Promise<void>;
+  /** The newest successful earlier run of the DAG, or null. */
+  previousSuccess(attemptId: string): Promise<PreviousSuccess | null>;
   /** null when no backend has it. */
   getVariable(attemptId: string, key: string): Promise<string | null>;
   getConnection(attemptId: string, id: string): Promise<ConnectionInfo | null>;

@@ -27,6 +27,8 @@ const methods: readonly ExecutionApiMethod[] = [
   'pullXComs',
   'pushXCom',
   'setRendered',
+  'pullMapItem',
+  'setMapLabel',
   'previousSuccess',
   'getVariable',
   'getConnection',

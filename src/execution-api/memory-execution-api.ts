@@ -4,13 +4,15 @@ import type { BundleCode } from '../core/workload';
 import type { SecretsBackend } from '../secrets/secrets';
 import { AttemptGone } from './execution-api';
 import type { ExecutionApi } from './execution-api';
+import { elementsOf, noSuchItem } from './map-items';
 
 /** What it needs of `MemoryLedger`. */
 export interface XComStore {
   attempt(
     id: string,
   ): { readonly state: string; readonly task: { readonly run: { readonly pk: number; readonly new: { readonly runId: string } } } } | null;
-  getXCom(run: number, taskId: string, key?: string): string | null;
+  /** Of all instances of a task that have one, in the order of their map index (-1: not mapped). */
+  xcomsOf(run: number, taskId: string, key: string): readonly { readonly mapIndex: number; readonly value: string }[];
   /** False: the attempt has ended. */
   setXCom(attemptId: string, key: string, value: string): boolean;
 }
@@ -32,12 +34,25 @@ export function createMemoryExecutionApi({ ledger, bundles, secrets }: MemoryExe
       const attempt = ledger.attempt(attemptId);
       if (!attempt || attempt.state === 'ended') throw new AttemptGone(attemptId);
       const { run } = attempt.task;
-      if ((runId !== undefined && runId !== run.new.runId) || (mapIndexes && !mapIndexes.includes(-1))) return [];
-      return taskIds.flatMap((taskId) => {
-        const value = ledger.getXCom(run.pk, taskId, key);
-        return value === null ? [] : [{ taskId, mapIndex: -1, key, value }];
-      });
+      if (runId !== undefined && runId !== run.new.runId) return [];
+      return taskIds.flatMap((taskId) =>
+        ledger
+          .xcomsOf(run.pk, taskId, key)
+          .filter(({ mapIndex }) => mapIndexes?.includes(mapIndex) ?? true)
+          .map((entry) => ({ taskId, key, ...entry })),
+      );
     },
+    async pullMapItem(attemptId, item) {
+      const attempt = ledger.attempt(attemptId);
+      if (!attempt || attempt.state === 'ended') throw new AttemptGone(attemptId);
+      const outputs = ledger.xcomsOf(attempt.task.run.pk, item.taskId, 'return_value');
+      const isMapped = outputs.some(({ mapIndex }) => mapIndex >= 0);
+      const elements = isMapped ? outputs.map(({ value }) => value) : elementsOf(outputs[0]?.value ?? 'null');
+      const element = elements?.[item.index];
+      if (element === undefined) throw noSuchItem(item);
+      return element;
+    },
+    setMapLabel: async () => undefined,
     async pushXCom(attemptId, key, value) {
       if (!ledger.setXCom(attemptId, key, value)) throw new AttemptGone(attemptId);
     },

@@ -8,14 +8,24 @@ import { ThenceError } from '../core/errors';
 import type { ExternalRun } from '../core/external-task';
 import type { JsonObject } from '../core/json';
 import type { RunState } from '../core/states';
-import type { DataInterval } from '../core/time';
 import type { ExternalQuery } from '../core/waits';
 import type { BundleCode } from '../core/workload';
 import type { SecretsBackend } from '../secrets/secrets';
 import { batched } from './batch';
 import { AttemptGone } from './execution-api';
-import type { ConnectionInfo, DagTasks, ExecutionApi, RequestedRun, RunRequest, XComEntry, XComQuery } from './execution-api';
+import type {
+  ConnectionInfo,
+  DagTasks,
+  ExecutionApi,
+  MapItem,
+  PreviousSuccess,
+  RequestedRun,
+  RunRequest,
+  XComEntry,
+  XComQuery,
+} from './execution-api';
 import { selectDagTasks, selectExternalRuns, selectRunStates } from './external-runs';
+import { PostgresMapItems } from './postgres-map-items';
 import { triggerRunOfTask } from './trigger-run';
 import { whileAway } from './while-away';
 
@@ -33,7 +43,11 @@ export class PostgresExecutionApi implements ExecutionApi {
   private readonly bundles = new Map<string, Promise<BundleCode>>();
   private readonly pull = batched((pulls: readonly Pull[]) => pullAll(this.options.pool, pulls));
 
-  constructor(private readonly options: PostgresExecutionApiOptions) {}
+  private readonly mapItems: PostgresMapItems;
+
+  constructor(private readonly options: PostgresExecutionApiOptions) {
+    this.mapItems = new PostgresMapItems(options.pool);
+  }
 
   async getBundle(hash: string): Promise<BundleCode> {
     const bundle = this.bundles.get(hash) ?? selectBundle(this.options.pool, hash);
@@ -76,10 +90,22 @@ export class PostgresExecutionApi implements ExecutionApi {
     );
   }
 
-  async previousSuccess(attemptId: string): Promise<DataInterval | null> {
+  async pullMapItem(attemptId: string, item: MapItem): Promise<string> {
+    return this.mapItems.pull(attemptId, item);
+  }
+
+  async setMapLabel(attemptId: string, label: string): Promise<void> {
+    await this.write(
+      attemptId,
+      `INSERT INTO ti_detail (ti, map_label) SELECT t.pk, $2 ${fromLiveAttempt} ON CONFLICT (ti) DO UPDATE SET map_label = excluded.map_label`,
+      [label],
+    );
+  }
+
+  async previousSuccess(attemptId: string): Promise<PreviousSuccess | null> {
     const { rows } = await whileAway(() =>
-      this.options.pool.query<{ start: Date; end: Date }>(
-        `SELECT r.interval_start AS start, r.interval_end AS end
+      this.options.pool.query<{ start: Date; end: Date; began: Date | null; ended: Date | null }>(
+        `SELECT r.interval_start AS start, r.interval_end AS end, r.start_date AS began, r.end_date AS ended
          FROM attempt a JOIN task_instance t ON t.pk = a.ti JOIN dag_run own ON own.pk = t.run
            JOIN dag_run r ON r.dag_id = own.dag_id AND r.pk <> own.pk AND r.state = 'success' AND r.interval_start IS NOT NULL
              AND coalesce(r.logical_date, r.run_after) < coalesce(own.logical_date, own.run_after)
@@ -87,7 +113,9 @@ export class PostgresExecutionApi implements ExecutionApi {
         [attemptId],
       ),
     );
-    return rows[0] ? { start: rows[0].start.getTime(), end: rows[0].end.getTime() } : null;
+    if (!rows[0]) return null;
+    const { start, end, began, ended } = rows[0];
+    return { start: start.getTime(), end: end.getTime(), startDate: began?.getTime() ?? null, endDate: ended?.getTime() ?? null };
   }
 
   async getVariable(_attemptId: string, key: string): Promise<string | null> {

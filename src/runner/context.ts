@@ -3,11 +3,12 @@ import { format } from 'node:util';
 import { DateTime } from 'luxon';
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
-import type { DataInterval, Instant } from '../core/time';
+import type { Instant } from '../core/time';
 import type { RunTask } from '../core/workload';
 import type { DagRunInfo, OperatorHost, TaskContext, TaskLog, XCom, XComPullOptions } from '../dag/context';
-import type { ExecutionApi, XComEntry } from '../execution-api/execution-api';
+import type { ExecutionApi, PreviousSuccess, XComEntry } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
+import { expandOf } from '../dag/expand';
 import { macros } from '../templates/macros';
 import type { AttemptLog } from './attempt-log';
 import { toJsonText } from './json-value';
@@ -34,7 +35,7 @@ export function makeContext(parts: ContextParts): TaskContext {
   // Calendar dates are made when they are read: most tasks read one or two of them, or none.
   let made: DagRunInfo | undefined;
   const dagRun = () => (made ??= makeDagRun(run));
-  let previous: Promise<DataInterval | null> | undefined;
+  let previous: Promise<PreviousSuccess | null> | undefined;
   const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
 
   return {
@@ -83,11 +84,21 @@ export function makeContext(parts: ContextParts): TaskContext {
     get prevDataIntervalEndSuccess() {
       return previousSuccess().then((interval) => utcOrNull(interval?.end ?? null));
     },
+    get prevStartDateSuccess() {
+      return previousSuccess().then((run) => utcOrNull(run?.startDate ?? null));
+    },
+    get prevEndDateSuccess() {
+      return previousSuccess().then((run) => utcOrNull(run?.endDate ?? null));
+    },
     params: parts.params,
     conf: run.conf,
     inputs: parts.inputs,
+    inlets: parts.task['~written'].inlets ?? [],
+    outlets: parts.task['~written'].outlets ?? [],
     tryNumber: workload.tryNumber,
     mapIndex: workload.mapIndex,
+    expandedTiCount: instanceCount(workload, parts.task),
+    taskRescheduleCount: workload.piece,
     attemptId,
     log: makeTaskLog(log),
     get signal() {
@@ -138,6 +149,11 @@ export function valueOf(entries: readonly XComEntry[], taskId: string, asList: b
   const found = entries.filter((entry) => entry.taskId === taskId).toSorted((a, b) => a.mapIndex - b.mapIndex);
   if (!asList && (found.length === 0 || found[0]!.mapIndex === -1)) return found[0] && (JSON.parse(found[0].value) as unknown);
   return found.map((entry) => JSON.parse(entry.value) as unknown);
+}
+
+function instanceCount({ mapLengths }: RunTask, task: TaskContext['task']): number | null {
+  if (mapLengths === null) return null;
+  return expandOf(task)?.kind === 'zip' ? Math.min(...mapLengths) : mapLengths.reduce((product, length) => product * length, 1);
 }
 
 function makeXCom(workload: RunTask, api: ExecutionApi): XCom {

@@ -292,7 +292,7 @@ describe('options', () => {
   test.each<[object, RegExp]>([
     [{ retrys: 2 }, /unknown option `retrys` of task "a" \(made at test\/dag\/wiring\.test\.ts:\d+:\d+\); did you mean "retries"\?/],
     [{ comand: 'x' }, /unknown option `comand` .* did you mean "command"/],
-    [{ dependsOnPast: true }, /unknown option `dependsOnPast` of task "a".*; allowed are command, cwd, dag, doc/],
+    [{ zebra: true }, /unknown option `zebra` of task "a".*; allowed are command, cwd, dag, dependsOnPast, doc/],
     [{ retries: -1 }, /`retries` of task "a" .* is -1; allowed is a whole number from 0/],
     [{ retries: '2' }, /`retries` .* is "2"/],
     [{ retryDelay: [] }, /`retryDelay` .* is \[\]; allowed is a duration, or a list of at least one/],

@@ -146,6 +146,8 @@ function makeApi(): TestApi {
     },
     pushXCom: async () => void note('pushXCom'),
     setRendered: async (_attempt, fields) => void rendered.push(fields),
+    pullMapItem: async (_attempt, { taskId, index }) => JSON.stringify(`${taskId}[${index}]`),
+    setMapLabel: async (_attempt, label) => void note(`setMapLabel ${label}`),
     previousSuccess: async () => null,
     triggerRun: async (_attempt, { dagId, runId }) => ({ dagId, runId: runId ?? 'manual__1', became: 'created', isPaused: false }),
     getRunState: async () => null,

@@ -70,6 +70,12 @@ export class MemoryLedger implements port.Ledger {
     return this.runs.get(run)?.tasks.get(taskId)?.xcoms.get(key) ?? null;
   }
 
+  /** Of all instances of a task that have one, in the order of their map index. */
+  xcomsOf(run: port.RunPk, taskId: string, key: string): readonly { readonly mapIndex: number; readonly value: string }[] {
+    const value = this.getXCom(run, taskId, key);
+    return value === null ? [] : [{ mapIndex: -1, value }];
+  }
+
   /** False: the attempt has ended, and its writes with it. */
   setXCom(attemptId: port.AttemptId, key: string, value: string): boolean {
     const attempt = this.attempts.get(attemptId);
