@@ -13,6 +13,7 @@ import { ensureEmbeddedPostgres } from './db/embedded/embedded-postgres';
 import { createDatabase } from './db/embedded/create-database';
 import { migrate, pendingMigrations } from './db/migrate';
 import { waitForDatabase } from './db/wait-for-database';
+import type { LogStore } from './logs/log-store';
 import type { Cipher } from './secrets/cipher';
 import { PostgresLedger } from './ledger/postgres/postgres-ledger';
 import { openSchedules } from './processes/open-schedules';
@@ -89,11 +90,11 @@ export async function openServer(config: Config, name: string, logger: Logger, s
 export function openCommands(
   config: Config,
   database: Database,
-  { logger, cipher }: { readonly logger?: Logger; readonly cipher?: () => Cipher } = {},
+  { logger, cipher, logs }: { readonly logger?: Logger; readonly cipher?: () => Cipher; readonly logs?: LogStore } = {},
 ): { readonly commands: Commands; readonly close: () => Promise<void> } {
   const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-commands', maxConnections: 2, logger });
   const schedules = openSchedules(config, database.pool);
-  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool), cipher, schedules });
+  const commands = createCommands({ database, ledger, clock: systemClock, wakeup: createWakeup(database.pool), cipher, schedules, logs });
   return {
     commands,
     async close() {

@@ -71,6 +71,7 @@ export async function withDatabaseUrl<T>(
 export async function withCommands<T>(config: Config, use: (commands: Commands, db: Database) => Promise<T>): Promise<T> {
   // What only reads does without them.
   const { createCommands } = load('../commands/create-commands') as typeof import('../commands/create-commands');
+  const { FileLogStore } = load('../logs/file-log-store') as typeof import('../logs/file-log-store');
   const { loadKnownCipher } = load('../secrets/load-cipher') as typeof import('../secrets/load-cipher');
   const { PostgresLedger } = load('../ledger/postgres/postgres-ledger') as typeof import('../ledger/postgres/postgres-ledger');
   return withDatabase(config, async (database) => {
@@ -89,6 +90,7 @@ export async function withCommands<T>(config: Config, use: (commands: Commands, 
       },
       cipher: () => loadKnownCipher(config),
       schedules,
+      logs: new FileLogStore(config.home),
     });
     try {
       return await use(commands, database);

@@ -4,7 +4,7 @@
  * Each command checks what it was given, changes the state through the Ledger, and leaves a line in `audit_log` in the same
  * transaction. What it refuses is a `ThenceError` whose sentence can be shown as it is; `status` and `exitCode` go with it.
  */
-import type { RunState } from '../core/states';
+import type { RunState, TaskState } from '../core/states';
 import type { DataInterval, Instant } from '../core/time';
 import type { JsonObject, JsonValue } from '../core/json';
 import type { RunPk } from '../ledger/ledger';
@@ -143,6 +143,99 @@ export interface PoolInput {
   readonly includeDeferred?: boolean;
 }
 
+/** A task id, or one mapped instance of it (-1: all). */
+export type TaskPick = string | readonly [taskId: string, mapIndex: number];
+
+/** Which task instances somebody means. */
+export interface TaskScope {
+  readonly dagId: string;
+  /** Left out: all runs that have begun, by their logical dates. */
+  readonly runId?: string | null;
+  /** Logical dates, both inclusive. Without `runId` only. */
+  readonly from?: DateInput | null;
+  readonly to?: DateInput | null;
+  /** With `runId`: also the runs before (after) it, by logical date. */
+  readonly past?: boolean;
+  readonly future?: boolean;
+  /** Left out, with `taskPattern`: all tasks. */
+  readonly tasks?: readonly TaskPick[] | null;
+  /** A regular expression: all tasks whose id it matches somewhere. */
+  readonly taskPattern?: string | null;
+  /** Also what stands above (below) these tasks, at any distance. */
+  readonly upstream?: boolean;
+  readonly downstream?: boolean;
+}
+
+export interface ClearTasksRequest extends TaskScope {
+  /** Only failed and upstream_failed ones. Together with `onlyRunning`: both kinds. Default false. */
+  readonly onlyFailed?: boolean;
+  readonly onlyRunning?: boolean;
+  /** Runs that have ended start again; otherwise what is cleared waits in them. Default true. */
+  readonly resetDagRuns?: boolean;
+  /** Which code the runs go on with; left out: as the DAG's `rerunWithLatestVersion` says. */
+  readonly version?: 'latest' | 'own' | null;
+  /** Takes the place of each run's conf. */
+  readonly conf?: JsonValue;
+  /** On each task instance that is cleared. */
+  readonly note?: string | null;
+  /** Refuse when one of the task instances runs. Default false: it is stopped and starts again. */
+  readonly preventRunningTask?: boolean;
+}
+
+export interface MarkTasksRequest extends TaskScope {
+  readonly state: 'success' | 'failed' | 'skipped';
+  /** On each task instance that is marked. */
+  readonly note?: string | null;
+}
+
+/** What such a request changes (dry run) or has changed: exactly these. */
+export interface TaskPlan {
+  readonly dagId: string;
+  /** In the order of their logical dates, those without one last. Only runs in which something changes. */
+  readonly runs: readonly PlannedRun[];
+  readonly items: readonly TaskPlanItem[];
+}
+
+export interface PlannedRun {
+  readonly run: RunPk;
+  readonly runId: string;
+  readonly logicalDate: Instant | null;
+  readonly from: RunState;
+  readonly to: RunState;
+  /** Number of the version that it goes on with; null: the newest when it starts. */
+  readonly version: number | null;
+}
+
+export interface TaskPlanItem {
+  readonly runId: string;
+  readonly taskId: string;
+  /** -1: not mapped, or not expanded. */
+  readonly mapIndex: number;
+  /** Its state before. */
+  readonly state: TaskState;
+  /**
+   * clear, mark: what was asked for (with setups and teardowns) · decide: below, decided anew by its trigger rule ·
+   * add: the version has it and the run does not yet.
+   */
+  readonly action: 'clear' | 'mark' | 'decide' | 'add';
+  /** Number of the version that it will run on. */
+  readonly version: number | null;
+}
+
+export interface ClearRunRequest extends Pick<ClearTasksRequest, 'onlyFailed' | 'version' | 'conf' | 'note'> {
+  readonly dagId: string;
+  readonly runId: string;
+}
+
+export interface NoteRequest {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  /** Default -1: not mapped. */
+  readonly mapIndex?: number;
+  readonly note: string | null;
+}
+
 export interface Commands {
   /** @throws NOT_FOUND unknown DAG (with close names) · INVALID_VALUE · ALREADY_EXISTS run id or logical date */
   triggerRun(request: TriggerRequest, actor: Actor): Promise<TriggeredRun>;
@@ -154,8 +247,35 @@ export interface Commands {
     actor: Actor,
   ): Promise<void>;
   setRunNote(request: { readonly dagId: string; readonly runId: string; readonly note: string | null }, actor: Actor): Promise<void>;
-  /** All its task instances start again, on the DAG's newest version. */
-  clearRun(request: { readonly dagId: string; readonly runId: string }, actor: Actor): Promise<void>;
+  /** @throws NOT_FOUND */
+  setTaskNote(request: NoteRequest, actor: Actor): Promise<void>;
+  /** Its task instances start again: all, as a new start of the run, or only the failed ones. @throws NOT_FOUND · INVALID_VALUE (conf) */
+  clearRun(request: ClearRunRequest, actor: Actor): Promise<TaskPlan>;
+  planClearRun(request: ClearRunRequest): Promise<TaskPlan>;
+  /** Each run in a transaction of its own. @throws NOT_FOUND · INVALID_VALUE · CONFLICT a task runs and `preventRunningTask` */
+  clearTasks(request: ClearTasksRequest, actor: Actor): Promise<TaskPlan>;
+  /** What `clearTasks` would do at this moment. Writes nothing. */
+  planClear(request: ClearTasksRequest): Promise<TaskPlan>;
+  /** Clears a task and all below it; `conf` gives the run other params from there on. */
+  rerunFrom(
+    request: {
+      readonly dagId: string;
+      readonly runId: string;
+      readonly task: TaskPick;
+      readonly conf?: JsonValue;
+      readonly version?: 'latest' | 'own' | null;
+    },
+    actor: Actor,
+  ): Promise<TaskPlan>;
+  /** Task instances that are in that state already stay as they are. @throws NOT_FOUND · INVALID_VALUE */
+  markTasks(request: MarkTasksRequest, actor: Actor): Promise<TaskPlan>;
+  planMark(request: MarkTasksRequest): Promise<TaskPlan>;
+  /** With its task instances, values and logs. @throws NOT_FOUND · CONFLICT it runs, or its last tasks are still being stopped */
+  deleteRun(request: { readonly dagId: string; readonly runId: string }, actor: Actor): Promise<void>;
+  /** Of a run that is not running; a clear of the run makes it anew. @throws NOT_FOUND · CONFLICT */
+  deleteTask(request: Omit<NoteRequest, 'note'>, actor: Actor): Promise<void>;
+  /** With its runs, versions, backfills and logs. While its file is there it comes back, empty, when that is read again. @throws NOT_FOUND · CONFLICT */
+  deleteDag(dagId: string, actor: Actor): Promise<{ readonly runs: number; readonly filePath: string }>;
   /** Writes nothing. */
   dryRunBackfill(request: BackfillRequest): Promise<BackfillPlan>;
   /** The scheduler carries it out, also while the DAG is paused. @throws CONFLICT the DAG has an unfinished backfill */

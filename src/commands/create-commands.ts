@@ -1,15 +1,17 @@
 import { cancelBackfill, setBackfillPaused } from './change-backfill';
-import { clearRun } from './clear-run';
+import { clearRun, clearTasks } from './clear-tasks';
 import type { Commands } from './commands';
 import type { CommandContext } from './context';
 import { createUser, deleteUser, setPassword } from './change-users';
 import { createBackfill } from './create-backfill';
+import { deleteDag, deleteRun, deleteTask } from './delete-history';
 import { markRun } from './mark-run';
+import { markTasks } from './mark-tasks';
 import { deleteConnections, deletePools, deleteVariables } from './delete-stored';
 import { dryRunBackfill } from './plan-backfill';
 import { reencryptSecrets } from './reencrypt-secrets';
 import { setPaused } from './set-paused';
-import { setRunNote } from './set-run-note';
+import { setRunNote, setTaskNote } from './set-note';
 import { storeConnections } from './store-connections';
 import { storePools } from './store-pools';
 import { storeVariables } from './store-variables';
@@ -24,7 +26,17 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     setPaused: (dagId, paused, actor) => setPaused(context, dagId, paused, actor),
     markRun: (request, actor) => markRun(context, request, actor),
     setRunNote: (request, actor) => setRunNote(context, request, actor),
+    setTaskNote: (request, actor) => setTaskNote(context, request, actor),
     clearRun: (request, actor) => clearRun(context, request, actor),
+    planClearRun: (request) => clearRun(context, request, null),
+    clearTasks: (request, actor) => clearTasks(context, request, actor),
+    planClear: (request) => clearTasks(context, request, null),
+    rerunFrom: ({ task, ...request }, actor) => clearTasks(context, { ...request, tasks: [task], downstream: true }, actor),
+    markTasks: (request, actor) => markTasks(context, request, actor),
+    planMark: (request) => markTasks(context, request, null),
+    deleteRun: (request, actor) => deleteRun(context, request, actor),
+    deleteTask: (request, actor) => deleteTask(context, request, actor),
+    deleteDag: (dagId, actor) => deleteDag(context, dagId, actor),
     dryRunBackfill: (request) => dryRunBackfill(context, request),
     createBackfill: (request, actor) => createBackfill(context, request, actor),
     cancelBackfill: (id, actor) => cancelBackfill(context, id, actor),

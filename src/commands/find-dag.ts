@@ -16,7 +16,17 @@ export interface StoredDag {
 }
 
 /** A DAG that is in the dags folder now, with its newest version. */
-export async function findDag({ database }: CommandContext, dagId: string): Promise<StoredDag> {
+export async function findDag(context: CommandContext, dagId: string): Promise<StoredDag> {
+  const dag = await findStoredDag(context, dagId);
+  if (dag.isActive) return dag;
+  throw new ThenceError('NOT_FOUND', `DAG "${dagId}" is no longer in the dags folder (it was in ${dag.filePath})`);
+}
+
+/** The same, also when its file is gone. */
+export async function findStoredDag(
+  { database }: CommandContext,
+  dagId: string,
+): Promise<StoredDag & { isActive: boolean; filePath: string }> {
   const { rows } = await database.pool.query<{
     is_active: boolean;
     is_paused: boolean;
@@ -31,11 +41,16 @@ export async function findDag({ database }: CommandContext, dagId: string): Prom
   );
   const dag = rows[0];
   if (!dag) throw await unknownDag(database, dagId);
-  if (!dag.is_active || dag.version === null || dag.spec === null) {
-    throw new ThenceError('NOT_FOUND', `DAG "${dagId}" is no longer in the dags folder (it was in ${dag.file_path})`);
-  }
-  const scheduled = { dagId, schedule: scheduleOf(dag.spec), code: { bundleHash: dag.bundle_hash, filePath: dag.file_path } };
-  return { dagId, isPaused: dag.is_paused, version: dag.version, spec: dag.spec, scheduled };
+  if (dag.version === null || dag.spec === null) throw new ThenceError('NOT_FOUND', `DAG "${dagId}" (${dag.file_path}) has no version yet`);
+  return {
+    dagId,
+    isPaused: dag.is_paused,
+    isActive: dag.is_active,
+    filePath: dag.file_path,
+    version: dag.version,
+    spec: dag.spec,
+    scheduled: { dagId, schedule: scheduleOf(dag.spec), code: { bundleHash: dag.bundle_hash, filePath: dag.file_path } },
+  };
 }
 
 export async function unknownDag({ pool }: CommandContext['database'], dagId: string): Promise<ThenceError> {

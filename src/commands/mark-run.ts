@@ -1,6 +1,6 @@
 import { writeAudit } from './audit';
 import type { Actor } from './commands';
-import { clearRun } from './clear-run';
+import { clearRun } from './clear-tasks';
 import type { CommandContext } from './context';
 import { findRun, runNotFound } from './find-run';
 
@@ -11,7 +11,10 @@ export interface MarkRunRequest {
 }
 
 export async function markRun(context: CommandContext, { dagId, runId, state }: MarkRunRequest, actor: Actor): Promise<void> {
-  if (state === 'queued') return clearRun(context, { dagId, runId }, actor);
+  if (state === 'queued') {
+    await clearRun(context, { dagId, runId }, actor);
+    return;
+  }
   const run = await findRun(context, { dagId, runId });
   const done = await context.ledger.markRun(run.pk, state, async (transaction, marked) => {
     if (marked) await writeAudit(transaction, actor, { action: 'mark_run', dagId, runId, details: { from: run.state, to: state } });

@@ -22,8 +22,8 @@ export async function runWebserver(config: Config): Promise<number> {
     const secretKey = loadSecretKey(config);
     const cipher = loadCipher(config);
     const auth = createAuth({ pool: database.pool, secretKey });
-    const { commands, close: closeCommands } = openCommands(config, database, { logger, cipher: () => cipher });
     const logStore = new FileLogStore(config.home);
+    const { commands, close: closeCommands } = openCommands(config, database, { logger, cipher: () => cipher, logs: logStore });
     const metrics = () => collectMetrics(database);
     const app = createWebserver({ config, database, auth, commands, logStore, secretKey, cipher, logger, metrics });
     const ledger = new PostgresLedger({ url: database.url, applicationName: 'thence-webserver-session', maxConnections: 1, logger });

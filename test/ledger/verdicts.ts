@@ -176,6 +176,18 @@ export function describeVerdicts(name: string, make: () => Promise<LedgerHarness
         expect(await statesOf(first.pk)).toMatchObject({ c: null });
       });
 
+      it('clears the setups of a task with it, and their teardowns, also when only failed tasks are asked for', async () => {
+        const tasks = [{ id: 'up', setup: true }, 'work', 'other', { id: 'down', teardown: { onFailureFailDagrun: false } }] as const;
+        const edges = [['up', 'work'], ['work', 'down'], ['up', 'down']] as const; // prettier-ignore
+        await h.addDag({ dagId: 'd', tasks, edges });
+        const first = await hand.start('d');
+        await hand.finish(first, failing('work'));
+        const cleared = await clear(first.pk, null, { onlyStates: ['failed', 'upstream_failed'] });
+        expect(cleared!.tasks.map(({ taskId }) => taskId).sort()).toEqual(['down', 'up', 'work']);
+        expect(await hand.finish(await goOn())).toEqual(['up', 'work', 'down']);
+        expect((await clear(first.pk, whole('other')))!.tasks.map(({ taskId }) => taskId)).toEqual(['other']);
+      });
+
       it('answers null for a run that is not there', async () => {
         expect(await clear(987_654, null)).toBeNull();
         expect(await mark(987_654, 'success', 'a')).toBeNull();

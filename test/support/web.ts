@@ -67,6 +67,7 @@ export function recordingCommands(pool: Pool): Commands & { readonly calls: Reco
     },
     async clearRun(request, actor) {
       call('clearRun', request, actor);
+      return { dagId: request.dagId, runs: [], items: [] };
     },
     async dryRunBackfill(request) {
       call('dryRunBackfill', request);

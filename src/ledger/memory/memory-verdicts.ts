@@ -1,5 +1,5 @@
 /** Clearing and marking in memory: what clear-tasks.ts and mark-tasks.ts do to the tables. */
-import { tasksBelow } from '../../core/selection';
+import { tasksBelow, withSetupsAndTeardowns } from '../../core/selection';
 import { isFinished, isRunFinished } from '../../core/states';
 import type { TaskReason } from '../../core/states';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
@@ -27,7 +27,11 @@ export function clearTasks(run: MemoryRun, attempts: Attempts, target: MemoryDag
   const { tasks, onlyStates, version, conf, keepRunState } = request;
   const from = run.state;
   const isAnew = tasks === null && !onlyStates;
-  const chosen = chooseTasks(run, tasks).filter((task) => !onlyStates || onlyStates.includes(task.state));
+  const meant = chooseTasks(run, tasks).filter((task) => !onlyStates || onlyStates.includes(task.state));
+  const ids = meant.map((task) => task.id);
+  // A task runs again with its setups and their teardowns, whatever states these are in.
+  const helpers = target && !isAnew ? withSetupsAndTeardowns(target.dag, ids).map((taskId) => ({ taskId, mapIndexes: null })) : [];
+  const chosen = [...new Set([...meant, ...chooseTasks(run, helpers)])];
   const changed = changedTasks(chosen);
   const known = { run: run.pk, tasks: changed, version: target?.version ?? null, from };
   if (chosen.length === 0 && !isAnew) return { ...known, below: [], added: [], to: from };
@@ -40,7 +44,7 @@ export function clearTasks(run: MemoryRun, attempts: Attempts, target: MemoryDag
   }
   const below = target ? undecideBelow(run, target.dag, chosen) : [];
   const added = target && target.version !== run.version ? [...target.dag.tasks.keys()].filter((id) => !run.tasks.has(id)) : [];
-  if (isAnew || from === 'queued' || (isRunFinished(from) && !keepRunState)) {
+  if (from === 'queued' || ((isAnew || isRunFinished(from)) && !keepRunState)) {
     Object.assign(run, { state: 'queued', startDate: null, endDate: null });
   }
   Object.assign(run, { woken: true, changed: null, keepVersion: version === 'own' && run.version !== null, conf: conf ?? run.conf });

@@ -6,15 +6,16 @@
  * A run that has ended is queued, and takes its version when it starts. A running one takes it here, in place: live attempts keep theirs.
  */
 import type { PoolClient } from 'pg';
-import { tasksBelow } from '../../core/selection';
+import { tasksBelow, withSetupsAndTeardowns } from '../../core/selection';
 import { isRunFinished } from '../../core/states';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
-import type { ClearRequest, RunPk, TaskVerdict, VersionId } from '../ledger';
+import type { ClearRequest, RunPk, TaskSelection, TaskVerdict, VersionId } from '../ledger';
 import { prepared } from './connections';
 import type { LedgerContext } from './context';
 import type { LockedRow } from './lock-runs';
 import { makeTasks } from './make-tasks';
 import { changedTasks, chooseTasks, stopTasks, undecideBelow, wholeTasks } from './stop-tasks';
+import type { ChosenTask } from './stop-tasks';
 import { recountTallies } from './tallies';
 
 const clearRows = prepared(
@@ -82,11 +83,13 @@ export async function clearLocked(
   const dag = target === null ? null : await load(context, client, target);
 
   const isAnew = tasks === null && !onlyStates;
-  const chosen = await chooseTasks(client, run, tasks, onlyStates ?? null);
+  const meant = await chooseTasks(client, run, tasks, onlyStates ?? null);
+  const helpers = dag && !isAnew ? setupsFor(dag, tasks ?? [], meant) : [];
+  const chosen = helpers.length === 0 ? meant : unite(meant, await chooseTasks(client, run, helpers));
   if (chosen.length === 0 && !isAnew) return { run, tasks: [], below: [], added: [], version: target, from: row.state, to: row.state };
   await stopTasks(client, chosen, 'cleared');
   const unexpanded =
-    dag && !onlyStates ? await unexpand(client, run, dag, tasks === null ? null : new Set(wholeTasks(tasks))) : new Set<string>();
+    dag && !onlyStates ? await unexpand(client, run, dag, tasks && new Set(wholeTasks([...tasks, ...helpers]))) : new Set<string>();
   const cleared = chosen.filter(({ task_id }) => !unexpanded.has(task_id));
   await clearRows(
     client,
@@ -95,7 +98,7 @@ export async function clearLocked(
   const below = dag ? tasksBelow(dag, new Set(chosen.map(({ task_id }) => task_id))) : new Set<string>();
   const undecided = await undecideBelow(client, run, below, chosen);
 
-  const isQueued = row.state === 'queued' || isAnew || (isRunFinished(row.state) && !keepRunState);
+  const isQueued = row.state === 'queued' || ((isAnew || isRunFinished(row.state)) && !keepRunState);
   const repinned = row.state === 'running' && !isQueued && dag && target !== row.version;
   const added = dag && target !== row.version ? await missingTasks(client, run, dag) : [];
   const { rows: after } = await updateRun(
@@ -118,6 +121,25 @@ export async function clearLocked(
     from: row.state,
     to: after[0]!.state,
   };
+}
+
+/** A task runs again with its setups and their teardowns, whatever states these are in; inside a mapped group, with those of its own index. */
+function setupsFor(dag: CompiledDag, tasks: readonly TaskSelection[], meant: readonly ChosenTask[]): TaskSelection[] {
+  const ids = new Set(meant.map(({ task_id }) => task_id));
+  const whole = new Set(wholeTasks(tasks));
+  return withSetupsAndTeardowns(dag, [...ids]).flatMap((taskId) => {
+    if (ids.has(taskId) && whole.has(taskId)) return [];
+    const { spec, mappedGroup: group } = dag.tasks.get(taskId)!;
+    if (!spec.setup && !spec.teardown) return [];
+    const near = meant.filter(({ task_id }) => group !== null && dag.tasks.get(task_id)?.mappedGroup === group);
+    const isSplit = near.length > 0 && near.every(({ task_id, map_index }) => !whole.has(task_id) && map_index >= 0);
+    if (ids.has(taskId) && !isSplit) return [];
+    return [{ taskId, mapIndexes: isSplit ? [...new Set(near.map(({ map_index }) => map_index))] : null }];
+  });
+}
+
+function unite(some: readonly ChosenTask[], more: readonly ChosenTask[]): ChosenTask[] {
+  return [...new Map([...some, ...more].map((task) => [task.pk, task])).values()];
 }
 
 async function load({ versions }: LedgerContext, client: PoolClient, version: VersionId): Promise<CompiledDag> {
