@@ -1,15 +1,11 @@
-import fc from 'fast-check';
 import { resolve as resolveChanges } from '../../src/core/resolve';
 import type { RunView, TaskSnapshot, Transition } from '../../src/core/resolve';
-import { evaluateRule, countUpstreams } from '../../src/core/trigger-rules';
 import { leftOutByBranch } from '../../src/core/branches';
-import { isFinished } from '../../src/core/states';
 import type { TaskState } from '../../src/core/states';
 import { compileDag } from '../../src/dag-spec/compiled-dag';
 import type { CompiledDag } from '../../src/dag-spec/compiled-dag';
-import { TRIGGER_RULES } from '../../src/dag-spec/spec';
 import { unmappedView } from '../../src/ledger/unmapped-view';
-import { dagSpec, taskSpec } from '../support/factories';
+import { dagSpec } from '../support/factories';
 import type { DagSpecInput } from '../support/factories';
 
 const NOW = 1000;
@@ -174,104 +170,3 @@ describe('resolving a run', () => {
     });
   });
 });
-
-describe('incremental resolution', () => {
-  it('decides the same as evaluating every task after every change', () => {
-    fc.assert(
-      fc.property(scenarios, ({ dag, choices }) => {
-        let incremental = view(dag);
-        let naive = view(dag);
-        let changed: string[] | null = null;
-        let choice = 0;
-        const next = (below: number) => choices[choice++ % choices.length]! % below;
-
-        for (let step = 0; step < dag.order.length * 3; step++) {
-          const mine = resolve(dag, incremental, changed, NOW);
-          const theirs = resolveNaively(dag, naive);
-          incremental = apply(incremental, mine.transitions);
-          naive = apply(naive, theirs.transitions);
-          expect(statesOf(incremental)).toEqual(statesOf(naive));
-          expect(mine.ends).toBe(theirs.ends);
-
-          const startable = dag.order.filter(({ spec }) => incremental.tasks.get(spec.id)!.admissible);
-          if (startable.length === 0) break;
-          // One or several of them end before the next resolution.
-          changed = [];
-          for (const { spec } of startable.slice(next(startable.length), undefined).slice(0, 1 + next(3))) {
-            const state = (['success', 'failed', 'skipped'] as const)[next(3)]!;
-            const below = dag.tasks.get(spec.id)!.downstream;
-            const branch = spec.kind === 'branch' && state === 'success' ? below.filter(() => next(2) === 0) : null;
-            const end = { ...nothing, state, branch };
-            incremental = { ...incremental, tasks: new Map(incremental.tasks).set(spec.id, end) };
-            naive = { ...naive, tasks: new Map(naive.tasks).set(spec.id, end) };
-            changed.push(spec.id);
-          }
-        }
-      }),
-      { numRuns: 400 },
-    );
-  });
-});
-
-/** Random graphs: an edge only goes from an earlier to a later task. */
-const scenarios = fc
-  .record({
-    size: fc.integer({ min: 1, max: 12 }),
-    edges: fc.array(fc.tuple(fc.nat(11), fc.nat(11)), { maxLength: 30 }),
-    rules: fc.array(fc.constantFrom(...TRIGGER_RULES), { minLength: 12, maxLength: 12 }),
-    kinds: fc.array(fc.constantFrom('task', 'task', 'empty', 'branch'), { minLength: 12, maxLength: 12 }),
-    maxActiveTasks: fc.integer({ min: 1, max: 6 }),
-    choices: fc.array(fc.nat(100), { minLength: 20, maxLength: 60 }),
-  })
-  .map(({ size, edges, rules, kinds, maxActiveTasks, choices }) => {
-    const forward = edges.filter(([from, to]) => from < to && to < size).map(([from, to]) => `t${from} t${to}`);
-    const dag = compile({
-      maxActiveTasks,
-      tasks: Array.from({ length: size }, (_, i) => taskSpec({ id: `t${i}`, triggerRule: rules[i]!, kind: kinds[i] as 'task' })),
-      edges: [...new Set(forward)].map((edge) => edge.split(' ') as unknown as [string, string]),
-    });
-    return { dag, choices };
-  });
-
-/** The obvious way: evaluate everything until nothing changes any more. */
-function resolveNaively(dag: CompiledDag, run: RunView): { transitions: Transition[]; ends: 'success' | 'failed' | null } {
-  const states = new Map([...run.tasks].map(([id, { state }]) => [id, state]));
-  for (const { spec, upstream } of dag.order) {
-    if (states.get(spec.id) !== null) continue;
-    const leftOut = upstream.some((id) => {
-      const branch = run.tasks.get(id)!.branch;
-      return branch !== null && states.get(id) === 'success' && leftOutByBranch(dag, id, branch).has(spec.id);
-    });
-    const verdict = leftOut ? 'skipped' : evaluateRule(spec.triggerRule, countUpstreams(upstream.map((id) => states.get(id)!)));
-    if (verdict === 'ready') states.set(spec.id, spec.kind === 'empty' ? 'success' : 'scheduled');
-    else if (verdict !== 'wait') states.set(spec.id, verdict);
-  }
-  const waiting = dag.order.filter(({ spec }) => states.get(spec.id) === 'scheduled' && !run.tasks.get(spec.id)!.admissible);
-  const active = [...run.tasks.values()].filter(({ admissible }) => admissible).length;
-  const through = [...waiting]
-    .sort((a, b) => b.priority - a.priority || a.index - b.index)
-    .slice(0, Math.max(0, dag.spec.maxActiveTasks - active));
-  const admissible = (id: string) => run.tasks.get(id)!.admissible || through.some(({ spec }) => spec.id === id);
-
-  const open = [...states.values()].filter((state) => !isFinished(state));
-  const failed = dag.leaves.some((id) => states.get(id) === 'failed' || states.get(id) === 'upstream_failed');
-  return {
-    transitions: [...states].map(([taskId, state]) => ({
-      taskId,
-      mapIndex: -1,
-      expected: null,
-      state,
-      reason: null,
-      admissible: admissible(taskId),
-    })),
-    ends: open.some((state) => state !== null) ? null : open.length > 0 || failed ? 'failed' : 'success',
-  };
-}
-
-function apply(run: RunView, transitions: readonly Transition[]): RunView {
-  const tasks = new Map(run.tasks);
-  for (const { taskId, state, admissible } of transitions) tasks.set(taskId, { ...tasks.get(taskId)!, state, admissible });
-  return { ...run, tasks };
-}
-
-const statesOf = (run: RunView) => [...run.tasks].map(([id, { state, admissible }]) => `${id} ${state} ${admissible}`);
