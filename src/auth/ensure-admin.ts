@@ -6,7 +6,7 @@ import { homeSecret } from './home-secret';
 import { hashPassword, verifyPassword } from './password';
 
 const username = 'admin';
-const passwordFile = 'admin-password';
+export const passwordFile = 'admin-password';
 
 /**
  * Sees to it that the user `admin` exists. A given password (THENCE_ADMIN_PASSWORD) becomes its password, also when it had another one.
@@ -45,7 +45,7 @@ export async function ensureAdmin({
 }
 
 /** Twenty letters and digits that nobody confuses: over 110 bits. */
-function generatePassword(): string {
+export function generatePassword(): string {
   const alphabet = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
   return Array.from({ length: 20 }, () => alphabet[randomInt(alphabet.length)]).join('');
 }

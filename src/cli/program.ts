@@ -45,9 +45,24 @@ const groups: readonly Group[] = [
     load: () => (load('./commands/backfill') as typeof import('./commands/backfill')).backfill,
   },
   {
+    name: 'variables',
+    summary: 'list, set, import and export variables',
+    load: () => (load('./commands/variables') as typeof import('./commands/variables')).variables,
+  },
+  {
+    name: 'connections',
+    summary: 'list, set, test, import and export connections',
+    load: () => (load('./commands/connections') as typeof import('./commands/connections')).connections,
+  },
+  {
     name: 'pools',
-    summary: 'list pools and their slots',
+    summary: 'list, set, import and export pools and their slots',
     load: () => (load('./commands/pools') as typeof import('./commands/pools')).pools,
+  },
+  {
+    name: 'users',
+    summary: 'list, create and delete users, reset their passwords',
+    load: () => (load('./commands/users') as typeof import('./commands/users')).users,
   },
   {
     name: 'jobs',
@@ -61,7 +76,7 @@ const groups: readonly Group[] = [
   },
   {
     name: 'config',
-    summary: 'show the settings and where they came from',
+    summary: 'show the settings and where they came from, change the secret key',
     load: () => (load('./commands/config') as typeof import('./commands/config')).config,
   },
   {
