@@ -31,12 +31,12 @@ const groups: readonly Group[] = [
   },
   {
     name: 'dags',
-    summary: 'list, show, trigger, pause, test and check DAGs',
+    summary: 'list, show, trigger, pause, clear, delete, test and check DAGs',
     load: () => (load('./commands/dags') as typeof import('./commands/dags')).dags,
   },
   {
     name: 'tasks',
-    summary: 'list tasks, test one, look at states',
+    summary: 'list tasks, test one, look at states, clear them',
     load: () => (load('./commands/tasks') as typeof import('./commands/tasks')).tasks,
   },
   {

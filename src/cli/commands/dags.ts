@@ -16,6 +16,8 @@ import { pickColumns, print, printRecord, printRows, withOutput } from '../outpu
 import type { Format } from '../output';
 import { endWith } from '../program';
 import { readConfig } from '../read-config';
+import { clearRuns } from './clear';
+import { deleteDag } from './dags-delete';
 import { note } from '../report-error';
 
 const load = createRequire(__filename);
@@ -25,6 +27,8 @@ export function dags(command: Command): void {
   readCommands(command);
   runCommands(command);
   writeCommands(command);
+  clearRuns(command);
+  deleteDag(command);
   fileCommands(command);
 }
 

@@ -1,10 +1,10 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { countOldRuns, deleteOldRuns } from '../../commands/delete-old-runs';
 import { maskUrl } from '../../config/settings';
 import { ThenceError } from '../../core/errors';
 import { migrate, pendingMigrations, undoMigrations } from '../../db/migrate';
 import { parseDate, showInstant } from '../arguments';
+import { confirm } from '../confirm';
 import { withDatabase, withDatabaseUrl } from '../context';
 import { readConfig } from '../read-config';
 import { print } from '../output';
@@ -74,17 +74,4 @@ export function db(command: Command): void {
         print(`deleted ${deleted} runs`);
       });
     });
-}
-
-/** @throws ThenceError (USAGE) when nobody is there to answer, or the answer is no. */
-async function confirm(what: string, yes: boolean | undefined): Promise<void> {
-  if (yes === true) return;
-  if (!process.stdin.isTTY) throw new ThenceError('USAGE', `${what} Say --yes to do it.`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`${what} Proceed? (y/N) `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new ThenceError('CONFLICT', 'nothing was done');
-  } finally {
-    terminal.close();
-  }
 }

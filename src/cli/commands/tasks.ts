@@ -5,13 +5,15 @@ import { ThenceError } from '../../core/errors';
 import { compileDag } from '../../dag-spec/compiled-dag';
 import { findDag } from '../../read-model/cli/dags';
 import { listTaskInstances } from '../../read-model/cli/runs';
-import { showInstant } from '../arguments';
+import type { ListedTaskInstance } from '../../read-model/cli/runs';
+import { parseCount, showInstant } from '../arguments';
 import { withDatabase } from '../context';
 import { findNamedRun } from '../find-run';
 import { toTree } from '../graph-text';
 import { print, printRows, withOutput } from '../output';
 import type { Format } from '../output';
 import { readConfig } from '../read-config';
+import { clearTasks } from './clear';
 
 const load = createRequire(__filename);
 
@@ -61,19 +63,26 @@ Example:
       (load('./dags-test') as typeof import('./dags-test')).testTask(dagId, taskId, date, options),
     );
 
+  clearTasks(command);
+
   command
     .command('state')
     .argument('<dag_id>')
     .argument('<task_id>')
     .argument('<logical_date_or_run_id>')
-    .description('Print the state of a task in a run.')
+    .description('Print the state of a task in a run; of a mapped one, how many of its instances are in which.')
+    .option('--map-index <number>', 'of one mapped instance', parseCount(0))
     .addHelpText('after', '\nExample:\n  $ thence tasks state hello greet 2026-01-31')
-    .action(async (dagId: string, taskId: string, which: string) => {
+    .action(async (dagId: string, taskId: string, which: string, { mapIndex }: { mapIndex?: number }) => {
       await withDatabase(readConfig(), async (db) => {
         const { run } = await findNamedRun(db, dagId, which);
         const instances = await listTaskInstances(db, run.pk);
-        const found = instances.find((instance) => instance.task_id === taskId);
-        if (found) return print(found.state ?? 'none');
+        const found = instances.filter(
+          (instance) => instance.task_id === taskId && (mapIndex === undefined || instance.map_index === mapIndex),
+        );
+        if (found.length > 0) return print(mapIndex === undefined ? stateOf(found) : (found[0]!.state ?? 'none'));
+        if (mapIndex !== undefined && instances.some((instance) => instance.task_id === taskId))
+          throw new ThenceError('NOT_FOUND', `task "${taskId}" of run "${run.run_id}" has no instance with the map index ${mapIndex}`);
         if (instances.length === 0)
           throw new ThenceError('NOT_FOUND', `run "${run.run_id}" of "${dagId}" has not started: its tasks are made when it does`);
         const known = instances.map((instance) => instance.task_id);
@@ -94,11 +103,13 @@ Example:
         const { run } = await findNamedRun(db, dagId, which);
         return { run, instances: await listTaskInstances(db, run.pk) };
       });
+      const isMapped = instances.some((instance) => instance.map_index >= 0);
       printRows(
         instances.map((instance) => ({
           dag_id: dagId,
           logical_date: showInstant(run.logical_date),
           task_id: instance.task_id,
+          ...(isMapped ? { map_index: instance.map_index } : {}),
           state: instance.state ?? 'none',
           try_number: instance.try_number,
           start_date: showInstant(instance.start_date),
@@ -108,4 +119,12 @@ Example:
         `run "${run.run_id}" has not started yet`,
       );
     });
+}
+
+/** 'success', or of several instances '3 success, 1 failed': those that are removed do not count. */
+function stateOf(instances: readonly ListedTaskInstance[]): string {
+  if (instances.length === 1) return instances[0]!.state ?? 'none';
+  const counts = new Map<string, number>();
+  for (const { state } of instances) if (state !== 'removed') counts.set(state ?? 'none', (counts.get(state ?? 'none') ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }

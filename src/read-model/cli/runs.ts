@@ -69,10 +69,10 @@ export interface ListedTaskInstance {
   readonly end_date: Date | null;
 }
 
-/** In the order in which the file made them. */
+/** In the order in which the file made them, instances of one task by their map indexes. */
 export async function listTaskInstances({ pool }: Database, run: number): Promise<ListedTaskInstance[]> {
   const { rows } = await pool.query<ListedTaskInstance>(
-    'SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance WHERE run = $1 ORDER BY pk',
+    'SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance WHERE run = $1 ORDER BY min(pk) OVER (PARTITION BY task_id), map_index',
     [run],
   );
   return rows;
