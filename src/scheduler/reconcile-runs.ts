@@ -17,7 +17,7 @@ export class ReconcileRuns {
     const { rows } = await database.pool.query<{ pk: number }>(
       `SELECT r.pk FROM dag_run r WHERE r.state = 'running' AND r.start_date < clock_timestamp() - interval '1 minute'
           AND NOT EXISTS (SELECT FROM run_wake w WHERE w.run = r.pk)
-          AND NOT EXISTS (SELECT FROM task_instance t WHERE t.run = r.pk AND (t.admissible OR t.state IN ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule')))
+          AND NOT EXISTS (SELECT FROM task_instance t WHERE t.run = r.pk AND (t.admissible OR t.state IN ('queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule', 'deferred')))
         LIMIT $1`,
       [BATCH],
     );

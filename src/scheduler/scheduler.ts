@@ -12,7 +12,7 @@ import { systemClock } from '../core/time';
 import type { Database } from '../db/database';
 import { Engine } from '../engine/engine';
 import type { ExecutionApi } from '../execution-api/execution-api';
-import type { ClaimedAttempt, HopResult, Ledger, SessionId } from '../ledger/ledger';
+import type { ClaimedAttempt, EndedRun, HopResult, Ledger, SessionId } from '../ledger/ledger';
 import type { LogStore } from '../logs/log-store';
 import { CronService } from '../service/cron-service';
 import type { Service } from '../service/service';
@@ -23,12 +23,15 @@ import type { ScheduleOracle } from '../timetables/schedule-oracle';
 import type { Logger } from '../telemetry/logger';
 import { CreateDueRuns } from './create-due-runs';
 import { DeleteOldRuns } from './delete-old-runs';
+import { ExpandTasks } from './expand-tasks';
 import { Lanes } from './lanes';
 import { ReapSessions } from './reap-sessions';
 import { ReconcileRuns } from './reconcile-runs';
+import { RetryRuns } from './retry-runs';
 import { RunBackfills } from './run-backfills';
 import { RunMetrics } from './run-metrics';
 import { StartQueuedRuns } from './start-queued-runs';
+import { TimeOutRuns } from './time-out-runs';
 
 export interface SchedulerDeps {
   readonly database: Database;
@@ -64,6 +67,9 @@ export class Scheduler {
   private readonly creating: ServiceRunner;
   private readonly backfilling: ServiceRunner;
   private readonly starting: ServiceRunner;
+  private readonly expanding: ServiceRunner;
+  private readonly timingOut: ServiceRunner;
+  private readonly retrying: ServiceRunner;
   private readonly reaping: ServiceRunner;
   private readonly housekeeping: readonly CronService[];
   private dueTimer: NodeJS.Timeout | null = null;
@@ -115,6 +121,9 @@ export class Scheduler {
     this.creating = run(this.createDueRuns);
     this.backfilling = run(this.runBackfills);
     this.starting = run(new StartQueuedRuns({ ledger, onStarted: (runs) => this.engine.wakeUp(runs) }));
+    this.expanding = run(new ExpandTasks({ ledger, onExpanded: (runs) => this.engine.wakeUp(runs) }));
+    this.timingOut = run(new TimeOutRuns({ ledger, onTimedOut: (runs) => this.afterTimeOut(runs) }));
+    this.retrying = run(new RetryRuns({ ledger, onQueued: () => this.starting.wake() }));
     this.reaping = run(
       new ReapSessions({
         ledger,
@@ -138,14 +147,18 @@ export class Scheduler {
     await this.lanes.start();
     this.reaping.start();
     this.engine.start();
-    for (const service of [this.creating, this.backfilling, this.starting, ...this.housekeeping]) service.start();
+    for (const service of [...this.services, ...this.housekeeping]) service.start();
     this.stopListening = this.deps.wakeup.onWake(() => this.wake());
+  }
+
+  private get services(): readonly ServiceRunner[] {
+    return [this.creating, this.backfilling, this.starting, this.expanding, this.timingOut, this.retrying];
   }
 
   /** Something may be there to be done. */
   wake(): void {
     this.engine.wakeUp();
-    for (const service of [this.creating, this.backfilling, this.starting]) service.wake();
+    for (const service of this.services) service.wake();
   }
 
   /** Claims nothing more, gives running tries `killGraceMs` to end, kills the rest, records what came of them. */
@@ -153,7 +166,7 @@ export class Scheduler {
     if (this.dueTimer) clearTimeout(this.dueTimer);
     this.engine.drain();
     this.deps.schedules?.stop();
-    await Promise.all([this.creating, this.backfilling, this.starting, this.reaping, ...this.housekeeping].map((part) => part.stop()));
+    await Promise.all([...this.services, this.reaping, ...this.housekeeping].map((part) => part.stop()));
     await this.createDueRuns.settled();
     await this.lanes.stop(this.deps.config.killGraceMs);
     await this.engine.stop();
@@ -169,10 +182,24 @@ export class Scheduler {
 
   private afterHop(result: HopResult, tookMs: number): void {
     this.metrics.hop(result, tookMs);
-    if (result.ended.length === 0) return;
+    if (result.expanding) this.expanding.wake();
+    if (result.makesRoom) for (const service of [this.starting, this.retrying]) service.wake();
+    this.afterEnds(result.ended);
+  }
+
+  private afterTimeOut(ended: readonly EndedRun[]): void {
+    // What they were running has to be stopped, here or elsewhere.
+    this.engine.wakeUp();
+    this.deps.wakeup.notify();
+    this.retrying.wake();
+    this.afterEnds(ended);
+  }
+
+  private afterEnds(ended: readonly EndedRun[]): void {
+    if (ended.length === 0) return;
     this.starting.wake();
-    if (result.ended.some(({ dagId }) => this.createDueRuns.waitsFor(dagId))) this.creating.wake();
-    if (result.ended.some(({ dagId }) => this.runBackfills.waitsFor(dagId))) this.backfilling.wake();
+    if (ended.some(({ dagId }) => this.createDueRuns.waitsFor(dagId))) this.creating.wake();
+    if (ended.some(({ dagId }) => this.runBackfills.waitsFor(dagId))) this.backfilling.wake();
   }
 
   private afterReaping(lost: number): void {

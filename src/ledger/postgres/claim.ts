@@ -13,6 +13,7 @@
 import type { JsonObject } from '../../core/json';
 import type { AttemptState, RunType } from '../../core/states';
 import type { Instant } from '../../core/time';
+import type { ResumeInfo } from '../../core/workload';
 import type { AttemptId, ClaimedAttempt, RunPk, TaskPk, VersionId } from '../ledger';
 import { prepared } from './connections';
 import type { LiveAttempt } from './endings';
@@ -50,10 +51,17 @@ export interface ClaimRow {
   run_after: Instant;
   run_start: Instant | null;
   conf: JsonObject;
+  start_date: Instant | null;
+  /** Of a mapped instance. */
+  map_lengths: number[] | null;
+  /** What the last wait came to, with the try that it was for. */
+  resume: (ResumeInfo & { readonly tryNumber: number }) | null;
 }
 
 const RUN_COLUMNS = `r.version, r.dag_id, r.run_id, r.run_type, r.logical_date, r.interval_start, r.interval_end, r.run_after, r.start_date AS run_start, r.conf`;
-const TASK_COLUMNS = `t.state, t.attempt, t.pk, t.run, t.task_id, t.map_index, t.lane, t.try_number, t.piece, t.retries_used, t.lost_in_a_row`;
+const TASK_COLUMNS = `t.state, t.attempt, t.pk, t.run, t.task_id, t.map_index, t.lane, t.try_number, t.piece, t.retries_used, t.lost_in_a_row, t.start_date,
+     CASE WHEN t.map_index >= 0 THEN (SELECT y.lengths FROM task_tally y WHERE y.run = t.run AND y.task_id = t.task_id) END AS map_lengths,
+     CASE WHEN t.piece > 0 THEN (SELECT d.resume FROM ti_detail d WHERE d.ti = t.pk) END AS resume`;
 
 /**
  * $1 session, $2 lane, $3 free slots of the lane's executor, $4 fresh tasks and $5 the states that they are expected in, $6 the most that
@@ -86,7 +94,7 @@ export const claimTasks = prepared<ClaimRow>(
      WHERE upto <= free -- the first that does not fit keeps its place: nobody behind it in the pool goes ahead
      ORDER BY rank_class, priority DESC, run_after, pk
      LIMIT CASE WHEN $6::int IS NULL THEN $3::int ELSE greatest(0, least($3::int, $6::int - (
-       SELECT count(*)::int FROM attempt WHERE session = $1::uuid AND state <> 'ended' AND xmin = pg_current_xact_id()::xid))) END),
+       SELECT count(*)::int FROM attempt WHERE session = $1::uuid AND state = 'claimed' AND state <> 'ended' AND xmin = pg_current_xact_id()::xid))) END),
    started AS (
      UPDATE task_instance t SET state = 'running', reason = NULL, admissible = false, due_at = NULL, attempt = gen_random_uuid(),
        scheduled_at = CASE WHEN t.admissible THEN t.scheduled_at ELSE clock_timestamp() END,
@@ -108,7 +116,7 @@ export const readClaims = prepared<ClaimRow & { attempt_state: AttemptState }>(
   'read_claims',
   `SELECT ${TASK_COLUMNS}, ${RUN_COLUMNS}, a.state AS attempt_state
    FROM attempt a JOIN task_instance t ON t.pk = a.ti AND t.attempt = a.id JOIN dag_run r ON r.pk = t.run
-   WHERE a.session = $1::uuid AND a.state <> 'ended'`,
+   WHERE a.session = $1::uuid AND a.state <> 'ended' AND a.state <> 'parked'`,
 );
 
 /** The version must be loaded. */
@@ -135,9 +143,9 @@ export function toClaimedAttempt(row: ClaimRow, versions: VersionCache): Claimed
     conf: row.conf,
     bundleHash,
     filePath,
-    mapLengths: null,
-    resume: null,
-    tryStartedAt: null,
+    mapLengths: row.map_lengths,
+    resume: resumeOf(row),
+    tryStartedAt: row.piece > 0 ? row.start_date : null,
     dag,
   };
 }
@@ -148,9 +156,16 @@ export function toLiveAttempt(row: ClaimRow): LiveAttempt {
     run: row.run,
     ti: row.pk,
     taskId: row.task_id,
+    mapIndex: row.map_index,
     version: row.version,
     retriesUsed: row.retries_used,
     lostInARow: row.lost_in_a_row,
     piece: row.piece,
+    resumed: resumeOf(row) !== null,
   };
+}
+
+/** One of an earlier try is over. */
+function resumeOf({ resume, try_number: tryNumber }: ClaimRow): ResumeInfo | null {
+  return resume?.tryNumber === tryNumber ? { method: resume.method, event: resume.event } : null;
 }

@@ -19,10 +19,14 @@ export interface LiveAttempt {
   readonly run: RunPk;
   readonly ti: TaskPk;
   readonly taskId: string;
+  /** -1: not mapped. */
+  readonly mapIndex: number;
   readonly version: VersionId;
   readonly retriesUsed: number;
   readonly lostInARow: number;
   readonly piece: number;
+  /** It goes on after a wait. */
+  readonly resumed: boolean;
 }
 
 export interface Ending {
@@ -38,17 +42,20 @@ const readLiveAttempts = prepared<{
   run: number;
   ti: number;
   task_id: string;
+  map_index: number;
   version: string;
   retries_used: number;
   lost_in_a_row: number;
   piece: number;
+  resumed: boolean;
 }>(
   'read_live_attempts',
-  `SELECT a.id, t.run, a.ti, t.task_id, a.version, t.retries_used, t.lost_in_a_row, a.piece
-   FROM attempt a JOIN task_instance t ON t.pk = a.ti WHERE a.id = ANY($1::uuid[]) AND a.state <> 'ended'`,
+  `SELECT a.id, t.run, a.ti, t.task_id, t.map_index, a.version, t.retries_used, t.lost_in_a_row, a.piece,
+     a.piece > 0 AND EXISTS (SELECT FROM ti_detail d WHERE d.ti = a.ti AND d.resume IS NOT NULL) AS resumed
+   FROM attempt a JOIN task_instance t ON t.pk = a.ti WHERE a.id = ANY($1::uuid[]) AND a.state <> 'ended' AND a.state <> 'parked'`,
 );
 
-/** Of attempts that this process did not claim itself. Those that have ended are left out. */
+/** Of attempts that this process did not claim itself. Those that have ended, or hold nothing any more, are left out. */
 export async function findLiveAttempts(client: Pool | PoolClient, ids: readonly AttemptId[]): Promise<LiveAttempt[]> {
   if (ids.length === 0) return [];
   const { rows } = await readLiveAttempts(client, ids);
@@ -57,10 +64,12 @@ export async function findLiveAttempts(client: Pool | PoolClient, ids: readonly 
     run: row.run,
     ti: row.ti,
     taskId: row.task_id,
+    mapIndex: row.map_index,
     version: row.version,
     retriesUsed: row.retries_used,
     lostInARow: row.lost_in_a_row,
     piece: row.piece,
+    resumed: row.resumed,
   }));
 }
 
@@ -74,7 +83,8 @@ export function decideEnding(
   maxLostTries: number,
 ): Ending {
   const task = versions.get(attempt.version).dag.tasks.get(attempt.taskId)!.spec;
-  const after = afterAttempt(report.outcome, task, attempt, `${attempt.run} ${attempt.taskId}`, now, maxLostTries);
+  const seed = `${attempt.run} ${attempt.taskId}${attempt.mapIndex >= 0 ? ` ${attempt.mapIndex}` : ''}`;
+  const after = afterAttempt(report.outcome, task, attempt, seed, now, maxLostTries);
   return { attempt, report, after, started };
 }
 
@@ -83,6 +93,7 @@ export interface RecordedEnding {
   pk: TaskPk;
   run: RunPk;
   task_id: string;
+  map_index: number;
   state: TaskState;
   reason: TaskReason | null;
   due_at: Instant | null;
@@ -100,10 +111,16 @@ const record = prepared<RecordedEnding>(
        $11::jsonb[], $12::int[], $13::int[], $14::text[], $15::int[])
        AS o(attempt, state, reason, due_at, retries_used, lost_in_a_row, piece, branch, end_state, end_reason, error, cpu_ms, peak_kb, host, pid)),
    a AS (
-     UPDATE attempt SET state = 'ended', ended_at = clock_timestamp(), end_state = o.end_state, end_reason = o.end_reason, error = o.error,
+     UPDATE attempt SET
+       -- One that defers is parked, unless it is being stopped: it holds nothing, and a slot only where the pool says so.
+       state = CASE WHEN o.state = 'deferred' AND attempt.state <> 'ending' THEN 'parked' ELSE 'ended' END,
+       ended_at = CASE WHEN o.state = 'deferred' AND attempt.state <> 'ending' THEN NULL ELSE clock_timestamp() END,
+       slots = CASE WHEN o.state = 'deferred' AND attempt.state <> 'ending'
+         AND NOT EXISTS (SELECT FROM pool p WHERE p.name = attempt.pool AND p.include_deferred) THEN 0 ELSE attempt.slots END,
+       end_state = o.end_state, end_reason = o.end_reason, error = o.error,
        cpu_ms = o.cpu_ms, peak_kb = o.peak_kb, host = coalesce(o.host, attempt.host), pid = coalesce(o.pid, attempt.pid),
        started_at = CASE WHEN o.host IS NULL THEN attempt.started_at ELSE coalesce(attempt.started_at, attempt.claimed_at) END
-     FROM o WHERE attempt.id = o.attempt AND attempt.state <> 'ended' RETURNING attempt.id, attempt.ti)
+     FROM o WHERE attempt.id = o.attempt AND attempt.state <> 'ended' AND attempt.state <> 'parked' RETURNING attempt.id, attempt.ti)
    UPDATE task_instance t SET
      state = CASE WHEN t.state = 'restarting' THEN NULL ELSE o.state END,
      reason = CASE WHEN t.state = 'restarting' THEN 'cleared' ELSE o.reason END,
@@ -115,7 +132,7 @@ const record = prepared<RecordedEnding>(
      end_date = CASE WHEN t.state <> 'restarting' AND o.state = ANY($16::text[]) THEN clock_timestamp() END
    FROM a JOIN o ON o.attempt = a.id
    WHERE t.pk = a.ti AND t.attempt = a.id AND t.state IN ('queued', 'running', 'restarting')
-   RETURNING t.attempt, t.pk, t.run, t.task_id, t.state, t.reason, t.due_at, t.start_date, t.end_date, t.branch, t.try_number, t.piece`,
+   RETURNING t.attempt, t.pk, t.run, t.task_id, t.map_index, t.state, t.reason, t.due_at, t.start_date, t.end_date, t.branch, t.try_number, t.piece`,
 );
 
 /** Under the locks of the runs. Returns the task instances that followed; an attempt that is missing there was refused. */
@@ -175,7 +192,7 @@ function endStateOf(outcome: Outcome): TaskState {
   }
 }
 
-function errorOf(outcome: Outcome): string | null {
+export function errorOf(outcome: Outcome): string | null {
   const error = outcome.kind === 'failed' ? outcome.error : 'message' in outcome ? messageOnly(outcome.kind, outcome.message) : null;
   if (!error) return null;
   const { name, message, stack } = error;

@@ -2,42 +2,31 @@
  * The hot transaction, in two flushes:
  *
  *   1. BEGIN · lock the runs · take their wakes · record starts and ends           → the states as they are now
- *      (in between: `decide`, pure; only the states of a run whose cached `seq` differs have to be read)
+ *      (in between: `decide`, pure; only the states of a run whose cached `seq` differs have to be read, and what mapped groups,
+ *      earlier runs and limits of whole DAGs need; then there is a flush in between)
  *   2. transitions · run ends · return values · lock the pools · claim · COMMIT    → what to start
  *
  * Nothing is handed out that was not committed. Should the answer to COMMIT be lost, the caller repeats the request: ends that were
  * recorded are refused as such, and the claims that nobody was told of are found by the next hop and handed out then.
  */
 import type { PoolClient } from 'pg';
-import type { Transition } from '../../core/resolve';
-import { isFinished } from '../../core/states';
 import type { Instant } from '../../core/time';
 import type { AttemptOutcome } from '../../core/workload';
-import type {
-  ClaimedAttempt,
-  Decide,
-  EndedRun,
-  FinishedTask,
-  HopRequest,
-  HopResult,
-  RunDecision,
-  RunPk,
-  SessionId,
-  TaskPk,
-} from '../ledger';
-import { claimTasks, lockPools, readClaims, toClaimedAttempt, toLiveAttempt } from './claim';
+import type { ClaimedAttempt, Decide, HopRequest, HopResult, RunDecision, RunPk, SessionId } from '../ledger';
+import { readClaims, toClaimedAttempt, toLiveAttempt } from './claim';
 import type { ClaimRow } from './claim';
-import { begin, commit, flush, withClient } from './connections';
-import { laneOf } from './context';
+import { begin, flush, withClient } from './connections';
 import type { LedgerContext } from './context';
+import { roomAfter } from './dag-room';
+import type { DagRoom } from './dag-room';
 import { decideEnding, findLiveAttempts, recordEndings, recordStarted } from './endings';
 import type { Ending } from './endings';
-import { keepStates, loadStates, toLockedRuns } from './hop-states';
-import type { Recorded, RunNow } from './hop-states';
-import { lockRuns, takeWakes, updateRuns } from './lock-runs';
-import { applyTransitions } from './transitions';
-import type { AppliedTransition } from './transitions';
-import { deleteXComs, storeLargeReturnValues, storeReturnValues } from './xcoms';
+import { keepInstances, loadStates, tasksOfGroups, toLockedRun } from './hop-states';
+import type { LoadedStates, Recorded, RunNow } from './hop-states';
+import { lockRuns, takeWakes } from './lock-runs';
+import { readAllInstances } from './run-cache';
+import { secondFlush } from './second-flush';
+import { storeLargeReturnValues } from './xcoms';
 
 export async function hop(context: LedgerContext, request: HopRequest, decide: Decide): Promise<HopResult> {
   const now = Date.now();
@@ -47,8 +36,8 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
 
   const { claims, ...result } = await withClient(context.pool, async (client) => {
     const recorded = await firstFlush(client, request, endings, runs);
-    const states = await loadStates(context, client, recorded);
-    const decisions = decide(toLockedRuns(states), Math.max(now, recorded.now));
+    const states = await loadStates(context, client, recorded, endings);
+    const decisions = await decideRuns(client, states, decide, Math.max(now, recorded.now));
     return secondFlush(context, client, {
       session: request.session,
       capacity: freeSlots(request, found),
@@ -64,11 +53,12 @@ export async function hop(context: LedgerContext, request: HopRequest, decide: D
   const claimed = await handOut(context, [...found, ...claims]);
   context.unanswered = false;
   const { accepted, keptBack, ...rest } = result;
+  const taken = new Set(accepted.map(({ attempt }) => attempt.attemptId));
   const claimedIn = (lane: string) => claims.filter((claim) => claim.lane === lane).length;
   return {
     ...rest,
     claimed,
-    refused: request.outcomes.map(({ attemptId }) => attemptId).filter((id) => !accepted.has(id)),
+    refused: request.outcomes.map(({ attemptId }) => attemptId).filter((id) => !taken.has(id)),
     starving:
       keptBack ||
       (claims.length > 0 && claims.length === request.limit) ||
@@ -118,105 +108,38 @@ async function firstFlush(client: PoolClient, request: HopRequest, endings: read
   };
 }
 
-interface SecondFlush {
-  readonly session: SessionId;
-  readonly capacity: readonly (readonly [lane: string, slots: number])[];
-  readonly limit: number | null;
-  readonly endings: readonly Ending[];
-  readonly recorded: Recorded;
-  readonly states: ReadonlyMap<RunPk, RunNow>;
-  readonly decisions: readonly RunDecision[];
-}
+/** More than any DAG has mapped groups behind one another. */
+const MAX_ROUNDS = 100;
 
-async function secondFlush(context: LedgerContext, client: PoolClient, hop: SecondFlush) {
-  const { session, capacity, limit, recorded, states, decisions } = hop;
-  const transitions = decisions.flatMap(({ run, transitions }) => placeTransitions(context, run, transitions, states));
-  // These go straight into the claim of their lane.
-  const lanes = new Set(capacity.map(([lane]) => lane));
-  const isFresh = ({ admissible, expected, lane }: PlacedTransition) => admissible && expected !== 'scheduled' && lanes.has(lane);
-  const fresh = transitions.filter(isFresh);
-  const others = transitions.filter((transition) => !isFresh(transition));
-  const accepted = new Set(recorded.endings.map(({ attempt }) => attempt));
-  const endOf = new Map(decisions.map(({ run, ends }) => [run, ends]));
-  const changed = new Set([...recorded.endings, ...transitions].map(({ run }) => run));
-  for (const { run, ends } of decisions) if (ends) changed.add(run);
-
-  context.unanswered ||= capacity.length > 0;
-  const answers = await flush(client, () => ({
-    begin: recorded.begun ? null : begin(client),
-    applied: others.length > 0 ? applyTransitions(client, others) : null,
-    runs: changed.size > 0 ? updateRuns(client, [...changed], [...changed].map((run) => endOf.get(run) ?? null)) : null, // prettier-ignore
-    values: storeReturnValues(client, hop.endings.filter(({ attempt }) => accepted.has(attempt.attemptId))), // prettier-ignore
-    deleted: deleteXComs(client, transitions.filter((transition) => beginsAgain(transition, states))), // prettier-ignore
-    pools: capacity.length > 0 ? lockPools(client, [...lanes], [...new Set(fresh.map(({ pool }) => pool))]) : null, // prettier-ignore
-    claims: Promise.all(capacity.map(([lane, slots]) => claimLane(client, session, lane, slots, fresh, limit))),
-    commit: commit(client),
-  }));
-
-  const applied = answers.applied?.rows ?? [];
-  const updated = answers.runs?.rows ?? [];
-  const placed = answers.claims.flatMap(({ rows }) => rows);
-  const claims = placed.filter(({ state }) => state === 'running');
-  keepStates(context, { states, transitions, applied, updated, claims: placed, endOf });
-  return {
-    accepted,
-    claims,
-    keptBack: placed.length > claims.length || others.some(({ admissible }) => admissible),
-    ended: endedRuns(recorded, endOf, updated),
-    finished: finishedTasks(recorded, applied),
-    nextDueInMs: nextDue(recorded),
-    expanding: false,
-    makesRoom: false,
+/** What is decided for a run may ask to see more of it; then it is asked once more. Runs that share a limit are decided one after the other. */
+async function decideRuns(client: PoolClient, { runs }: LoadedStates, decide: Decide, now: Instant): Promise<RunDecision[]> {
+  const decisions: RunDecision[] = [];
+  const rooms = new Map<string, DagRoom>();
+  const ask = async (some: readonly RunNow[], round = 0): Promise<readonly RunDecision[]> => {
+    const answers = decide(some.map(toLockedRun), now);
+    const unclear = answers.filter(({ wants }) => wants.length > 0);
+    if (unclear.length === 0) return answers;
+    if (round > MAX_ROUNDS)
+      throw new Error(`run ${unclear[0]!.run} cannot be decided: it asks for ${unclear[0]!.wants.join(', ')} again and again`);
+    const wanted = unclear.flatMap(({ run, wants }) => tasksOfGroups(runs.get(run)!, wants));
+    keepInstances(runs, (await readAllInstances(client, wanted))?.rows ?? []);
+    const again = await ask(
+      unclear.map(({ run }) => runs.get(run)!),
+      round + 1,
+    );
+    return [...answers.filter(({ wants }) => wants.length === 0), ...again];
   };
-}
 
-function claimLane(
-  client: PoolClient,
-  session: SessionId,
-  lane: string,
-  slots: number,
-  fresh: readonly PlacedTransition[],
-  limit: number | null,
-) {
-  const mine = fresh.filter((transition) => transition.lane === lane);
-  return claimTasks(
-    client,
-    session,
-    lane,
-    slots,
-    mine.map(({ pk }) => pk),
-    mine.map(({ expected }) => expected),
-    limit,
-  );
-}
-
-export interface PlacedTransition extends Transition {
-  readonly run: RunPk;
-  readonly pk: TaskPk;
-  readonly lane: string;
-  readonly pool: string;
-}
-
-/** A task that has no row in this run (it came with a version that the run does not use yet) is passed over. */
-function placeTransitions(
-  context: LedgerContext,
-  run: RunPk,
-  transitions: readonly Transition[],
-  states: ReadonlyMap<RunPk, RunNow>,
-): PlacedTransition[] {
-  const { cached, dag } = states.get(run)!;
-  return transitions.flatMap((transition) => {
-    const task = cached.tasks.get(transition.taskId);
-    if (!task) return [];
-    const { executor, pool } = dag.tasks.get(transition.taskId)!.spec;
-    return [{ ...transition, run, pk: task.pk, lane: laneOf(context, executor), pool }];
-  });
-}
-
-/** A further try, not a further piece of the same. */
-function beginsAgain({ run, taskId, expected, state }: PlacedTransition, states: ReadonlyMap<RunPk, RunNow>): boolean {
-  const task = states.get(run)!.cached.tasks.get(taskId)!;
-  return state === 'scheduled' && expected !== 'scheduled' && task.tryNumber > 0 && task.piece === 0;
+  const all = [...runs.values()];
+  decisions.push(...(await ask(all.filter(({ dagRoom }) => dagRoom === null))));
+  for (const run of all.filter(({ dagRoom }) => dagRoom !== null)) {
+    const { dag_id: dagId } = run.row;
+    run.dagRoom = rooms.get(dagId) ?? run.dagRoom!;
+    const answers = await ask([run]);
+    decisions.push(...answers);
+    rooms.set(dagId, answers.reduce(roomAfter, run.dagRoom));
+  }
+  return decisions;
 }
 
 /** Claims that were committed while the answer was lost take part of the capacity. */
@@ -252,31 +175,4 @@ async function handOut(context: LedgerContext, claims: readonly ClaimRow[]): Pro
   const claimed = claims.map((claim) => toClaimedAttempt(claim, context.versions));
   context.versions.trim();
   return claimed;
-}
-
-function endedRuns(
-  { locked }: Recorded,
-  endOf: ReadonlyMap<RunPk, 'success' | 'failed' | null>,
-  updated: readonly { pk: RunPk; end_date: Instant | null }[],
-): EndedRun[] {
-  const rows = new Map(locked.map((row) => [row.pk, row]));
-  return updated.flatMap(({ pk, end_date: endDate }) => {
-    const state = endOf.get(pk);
-    const row = rows.get(pk)!;
-    return state ? [{ run: pk, dagId: row.dag_id, runId: row.run_id, state, startDate: row.start_date, endDate: endDate! }] : [];
-  });
-}
-
-function finishedTasks({ locked, endings }: Recorded, applied: readonly AppliedTransition[]): FinishedTask[] {
-  const dagOf = new Map(locked.map((row) => [row.pk, row.dag_id]));
-  return [...endings, ...applied]
-    .filter(({ state }) => isFinished(state))
-    .map(({ run, task_id: taskId, state, start_date: startDate, end_date: endDate }) => {
-      return { run, dagId: dagOf.get(run)!, taskId, state, startDate, endDate };
-    });
-}
-
-function nextDue({ endings, now }: Recorded): number | null {
-  const due = endings.flatMap(({ due_at: dueAt }) => dueAt ?? []);
-  return due.length === 0 ? null : Math.max(0, Math.min(...due) - now);
 }

@@ -16,6 +16,9 @@ import { closeSession, openSession, Reaper, renewSession } from './sessions';
 import { startQueuedRuns } from './start-runs';
 import { clearRun, clearTasks, markRun, markTasks } from './verdicts';
 import { VersionCache } from './versions';
+import { expandTasks } from './expand';
+import { retryRuns } from './retry-runs';
+import { timeOutRuns } from './time-out-runs';
 import { fireWaits } from './waits';
 
 export interface PostgresLedgerOptions {
@@ -80,19 +83,16 @@ export class PostgresLedger implements port.Ledger {
     return fireWaits(this.context, events);
   }
 
-  /** No hop asks for an expansion yet. */
-  async expandTasks(): Promise<readonly port.RunPk[]> {
-    return [];
+  expandTasks(limit: number) {
+    return expandTasks(this.context, limit);
   }
 
-  /** No run has a deadline yet. */
-  async timeOutRuns(): Promise<readonly port.EndedRun[]> {
-    return [];
+  timeOutRuns(limit: number) {
+    return timeOutRuns(this.context, limit);
   }
 
-  /** No run is to be tried again yet. */
-  async retryRuns(): Promise<readonly port.RunPk[]> {
-    return [];
+  retryRuns(limit: number) {
+    return retryRuns(this.context, limit);
   }
 
   async wake(runs: readonly port.RunPk[], cause: string): Promise<void> {

@@ -4,9 +4,11 @@
  * It holds because everyone who changes task instances under the lock raises `seq`. The claim alone does not (it has no run lock): a
  * cached `scheduled, admissible` may be `running` by now. Both count alike for every rule and limit, and a transition that expects
  * the older one is refused by its fence, whereupon the run is forgotten here.
+ *
+ * Of expanded tasks it holds the tallies; their instances, of which there may be many, are read when they are needed and not kept.
  */
 import type { PoolClient } from 'pg';
-import type { TaskSnapshot } from '../../core/resolve';
+import type { TaskSnapshot, Tally } from '../../core/run-view';
 import type { TaskReason, TaskState } from '../../core/states';
 import type { Instant } from '../../core/time';
 import type { RunPk, TaskPk, VersionId } from '../ledger';
@@ -21,16 +23,21 @@ export interface CachedTask extends TaskSnapshot {
 export interface CachedRun {
   seq: number;
   readonly version: VersionId;
+  /** Not mapped, or not expanded. */
   readonly tasks: Map<string, CachedTask>;
+  readonly tallies: Map<string, Tally>;
+  /** Owners of expansions that are under way. */
+  readonly expanding: Set<string>;
 }
 
 /** Task instances kept in memory, over all runs: about 50 MB. */
 const KEPT_TASKS = 200_000;
 
-interface TaskRow {
+export interface TaskRow {
   pk: number;
   run: number;
   task_id: string;
+  map_index: number;
   state: TaskState;
   reason: TaskReason | null;
   admissible: boolean;
@@ -40,11 +47,67 @@ interface TaskRow {
   piece: number;
 }
 
-const readTasks = prepared<TaskRow>(
+const COLUMNS = 't.pk, t.run, t.task_id, t.map_index, t.state, t.reason, t.admissible, t.due_at, t.branch, t.try_number, t.piece';
+
+const readTasksOf = prepared<TaskRow>(
   'read_tasks',
-  `SELECT pk, run, task_id, state, reason, admissible, due_at, branch, try_number, piece
-   FROM task_instance WHERE run = ANY($1::bigint[]) AND map_index = -1`,
+  `SELECT ${COLUMNS} FROM task_instance t WHERE run = ANY($1::bigint[]) AND map_index = -1`,
 );
+
+const readInstancesAt = prepared<TaskRow>(
+  'read_instances_at',
+  `SELECT ${COLUMNS} FROM unnest($1::bigint[], $2::text[], $3::int[]) AS n(run, task_id, map_index)
+     JOIN task_instance t ON t.run = n.run AND t.task_id = n.task_id AND t.map_index = n.map_index AND t.state IS DISTINCT FROM 'removed'`,
+);
+const readInstancesOf = prepared<TaskRow>(
+  'read_instances_of',
+  `SELECT ${COLUMNS} FROM unnest($1::bigint[], $2::text[]) AS n(run, task_id)
+     JOIN task_instance t ON t.run = n.run AND t.task_id = n.task_id AND t.map_index >= 0 AND t.state IS DISTINCT FROM 'removed'`,
+);
+
+export function readTasks(client: PoolClient, runs: readonly RunPk[]) {
+  return runs.length > 0 ? readTasksOf(client, runs) : null;
+}
+
+export interface InstanceKey {
+  readonly run: RunPk;
+  readonly taskId: string;
+  readonly mapIndex: number;
+}
+
+/** Instances at these places. */
+export function readInstances(client: PoolClient, keys: readonly InstanceKey[]) {
+  if (keys.length === 0) return null;
+  return readInstancesAt(
+    client,
+    keys.map(({ run }) => run),
+    keys.map(({ taskId }) => taskId),
+    keys.map(({ mapIndex }) => mapIndex),
+  );
+}
+
+/** All instances of these tasks. */
+export function readAllInstances(client: PoolClient, tasks: readonly Omit<InstanceKey, 'mapIndex'>[]) {
+  if (tasks.length === 0) return null;
+  return readInstancesOf(
+    client,
+    tasks.map(({ run }) => run),
+    tasks.map(({ taskId }) => taskId),
+  );
+}
+
+export function toCachedTask(row: Omit<TaskRow, 'admissible'> & { admissible?: boolean }): CachedTask {
+  return {
+    pk: row.pk,
+    state: row.state,
+    reason: row.reason,
+    admissible: row.admissible ?? false,
+    dueAt: row.due_at,
+    branch: row.branch,
+    tryNumber: row.try_number,
+    piece: row.piece,
+  };
+}
 
 export class RunCache {
   private readonly runs = new Map<RunPk, CachedRun>();
@@ -56,30 +119,6 @@ export class RunCache {
     if (found?.seq === seq && found.version === version) return found;
     this.forget(run);
     return null;
-  }
-
-  /** Reads the tasks of runs that the caller has locked. */
-  async read(client: PoolClient, locked: readonly { pk: RunPk; seq: number; version: VersionId }[]): Promise<Map<RunPk, CachedRun>> {
-    const read = new Map<RunPk, CachedRun>();
-    if (locked.length === 0) return read;
-    for (const { pk, seq, version } of locked) read.set(pk, { seq, version, tasks: new Map() });
-    const { rows } = await readTasks(
-      client,
-      locked.map((run) => run.pk),
-    );
-    for (const row of rows) {
-      read.get(row.run)!.tasks.set(row.task_id, {
-        pk: row.pk,
-        state: row.state,
-        reason: row.reason,
-        admissible: row.admissible,
-        dueAt: row.due_at,
-        branch: row.branch,
-        tryNumber: row.try_number,
-        piece: row.piece,
-      });
-    }
-    return read;
   }
 
   /** Only what has been committed. */

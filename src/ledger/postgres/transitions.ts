@@ -11,6 +11,7 @@ export interface AppliedTransition {
   pk: TaskPk;
   run: RunPk;
   task_id: string;
+  map_index: number;
   state: TaskState;
   start_date: Instant | null;
   end_date: Instant | null;
@@ -24,7 +25,7 @@ const apply = prepared<AppliedTransition>(
      end_date = CASE WHEN n.state = ANY($6::text[]) THEN clock_timestamp() END
    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[]) AS n(pk, expected, state, reason, admissible)
    WHERE t.pk = n.pk AND t.state IS NOT DISTINCT FROM n.expected
-   RETURNING t.pk, t.run, t.task_id, t.state, t.start_date, t.end_date`,
+   RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.start_date, t.end_date`,
 );
 
 export function applyTransitions(client: PoolClient, transitions: readonly (Transition & { readonly pk: TaskPk })[]) {

@@ -47,6 +47,13 @@ export function insertWaits(client: PoolClient, waits: readonly NewWait[]): Prom
 
 const readRuns = prepared<{ run: RunPk }>('read_runs_of_waits', 'SELECT DISTINCT run FROM wait WHERE id = ANY($1::uuid[])');
 
+const forget = prepared('forget_resumes', 'UPDATE ti_detail SET resume = NULL WHERE ti = ANY($1::bigint[]) AND resume IS NOT NULL');
+
+/** Of tries that went on after a wait and now come back for another reason: their next piece begins with `execute` again. */
+export function forgetResumes(client: PoolClient, tasks: readonly TaskPk[]): Promise<unknown> | null {
+  return tasks.length > 0 ? forget(client, tasks) : null;
+}
+
 /** The piece that goes on finds the event in `ti_detail.resume`, with the try that it is for. */
 const fire = prepared<{ run: RunPk }>(
   'fire_waits',
@@ -87,8 +94,7 @@ export async function fireWaits({ pool }: LedgerContext, events: readonly WaitEv
     if (runs.length === 0) return 0;
     await updateRuns(
       client,
-      runs,
-      runs.map(() => null),
+      runs.map((run) => ({ run })),
     );
     await insertWakes(client, runs, 'wait over');
     return fired.rows.length;

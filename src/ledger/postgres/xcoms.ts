@@ -20,15 +20,16 @@ const insertLarge = prepared(
 
 const insertSmall = prepared(
   'insert_xcoms',
-  `INSERT INTO xcom (run, task_id, key, value, bytes, attempt)
-   SELECT run, task_id, '${RETURN_VALUE}', value, bytes, attempt
-   FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::uuid[]) AS n(run, task_id, value, bytes, attempt)
+  `INSERT INTO xcom (run, task_id, map_index, key, value, bytes, attempt)
+   SELECT run, task_id, map_index, '${RETURN_VALUE}', value, bytes, attempt
+   FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[], $6::uuid[]) AS n(run, task_id, map_index, value, bytes, attempt)
    ON CONFLICT (run, task_id, map_index, key) DO UPDATE SET value = excluded.value, bytes = excluded.bytes, attempt = excluded.attempt, at = clock_timestamp()`,
 );
 
 const deleteOfTasks = prepared(
   'delete_xcoms',
-  `DELETE FROM xcom x USING unnest($1::bigint[], $2::text[]) AS n(run, task_id) WHERE x.run = n.run AND x.task_id = n.task_id`,
+  `DELETE FROM xcom x USING unnest($1::bigint[], $2::text[], $3::int[]) AS n(run, task_id, map_index)
+   WHERE x.run = n.run AND x.task_id = n.task_id AND x.map_index = n.map_index`,
 );
 
 const returnValueOf = ({ report: { outcome } }: Ending) => (outcome.kind === 'success' ? outcome.returnValue : null);
@@ -52,6 +53,7 @@ export function storeReturnValues(client: PoolClient, endings: readonly Ending[]
     client,
     small.map(({ run }) => run),
     small.map(({ taskId }) => taskId),
+    small.map(({ mapIndex }) => mapIndex),
     small.map(({ value }) => value),
     small.map(({ value }) => bytesOf(value)),
     small.map(({ attemptId }) => attemptId),
@@ -61,12 +63,13 @@ export function storeReturnValues(client: PoolClient, endings: readonly Ending[]
 /** A new try begins with nothing of the earlier ones. */
 export function deleteXComs(
   client: PoolClient,
-  tasks: readonly { readonly run: RunPk; readonly taskId: string }[],
+  tasks: readonly { readonly run: RunPk; readonly taskId: string; readonly mapIndex: number }[],
 ): Promise<unknown> | null {
   if (tasks.length === 0) return null;
   return deleteOfTasks(
     client,
     tasks.map(({ run }) => run),
     tasks.map(({ taskId }) => taskId),
+    tasks.map(({ mapIndex }) => mapIndex),
   );
 }

@@ -1,0 +1,52 @@
+/** dagrunTimeout: the run fails, what runs of it is stopped, what has not begun is skipped. */
+import type { EndedRun, RunPk } from '../ledger';
+import { insertCallbacks } from './callbacks';
+import { inTransaction, prepared } from './connections';
+import type { LedgerContext } from './context';
+import { lockDags } from './dag-room';
+import { endEarly } from './end-early';
+import { insertWakes, lockRuns, updateRuns } from './lock-runs';
+import { wakeNextRuns } from './past';
+import { failingDags, pauseFailingDags, retryInMs, runCallbacks } from './run-ends';
+import type { RunEnd } from './run-ends';
+
+const findLate = prepared<{ pk: RunPk }>(
+  'find_late_runs',
+  `SELECT pk FROM dag_run WHERE state = 'running' AND deadline_at IS NOT NULL AND deadline_at <= clock_timestamp() ORDER BY deadline_at LIMIT $1`,
+);
+/** Under the run's lock. */
+const isLate = prepared<{ pk: RunPk }>(
+  'is_run_late',
+  `SELECT pk FROM dag_run WHERE pk = $1::bigint AND state = 'running' AND deadline_at <= clock_timestamp()`,
+);
+
+export async function timeOutRuns(context: LedgerContext, limit: number): Promise<EndedRun[]> {
+  const { rows } = await findLate(context.pool, limit);
+  const ended: EndedRun[] = [];
+  for (const { pk } of rows) ended.push(...(await timeOut(context, pk)));
+  return ended;
+}
+
+function timeOut({ pool, versions }: LedgerContext, run: RunPk): Promise<EndedRun[]> {
+  return inTransaction(pool, async (client) => {
+    const row = (await lockRuns(client, [run])).rows[0];
+    if (!row?.version || (await isLate(client, run)).rows.length === 0) return [];
+    await versions.load(client, [row.version]);
+    const { dag } = versions.get(row.version);
+    const end: RunEnd = { run, dag, version: row.version, state: 'failed', retriesUsed: row.retries_used, reason: 'timeout' };
+
+    const tell = dag.order.filter(({ spec }) => spec.callbacks?.includes('failure')).map(({ spec }) => spec.id);
+    await endEarly(client, { run, spared: [], reason: 'run_ended', tell });
+    const { rows: updated } = await updateRuns(client, [
+      { run, ends: 'failed', endReason: 'timeout', retryInMs: retryInMs(end), waitsForPast: false },
+    ]);
+    await insertCallbacks(client, runCallbacks([end]));
+    if (dag.usesPast.length > 0) await wakeNextRuns(client, [run]);
+    // Live attempts are stopped by the schedulers that own them.
+    await insertWakes(client, [run], 'timed out');
+    const failing = failingDags([end]);
+    if (failing.size > 0) await lockDags(client, [...failing.keys()]);
+    await pauseFailingDags(client, failing);
+    return [{ run, dagId: row.dag_id, runId: row.run_id, state: 'failed', startDate: row.start_date, endDate: updated[0]!.end_date! }];
+  });
+}
