@@ -2,7 +2,7 @@ import type { Config } from '../config/config';
 import type { Database } from '../db/database';
 import { findDag } from '../read-model/cli/dags';
 import type { DagDetails } from '../read-model/cli/dags';
-import { newestIntervals } from '../read-model/newest-intervals';
+import { newestScheduledRuns } from '../read-model/newest-scheduled-runs';
 import { scheduleOf } from '../timetables/next-run';
 import type { ScheduledRun } from '../timetables/timetable';
 import { openSchedules } from '../processes/open-schedules';
@@ -15,7 +15,7 @@ export async function upcomingRuns(
   config: Config,
 ): Promise<{ dag: DagDetails; runs: readonly ScheduledRun[] }> {
   const dag = await findDag(db, dagId);
-  const last = (await newestIntervals(db.pool, [dagId])).get(dagId) ?? null;
+  const last = (await newestScheduledRuns(db.pool, [dagId])).get(dagId) ?? null;
   const schedules = openSchedules(config, db.pool);
   try {
     const scheduled = { dagId, schedule: scheduleOf(dag.spec), code: { bundleHash: dag.bundle_hash, filePath: dag.file_path } };

@@ -1,17 +1,17 @@
 /** What the timetables of a DAG file say, asked before the transaction that stores the file: a user's code never holds a lock. */
 import type { Pool } from 'pg';
-import type { DataInterval, Instant } from '../core/time';
-import { newestIntervals } from '../read-model/newest-intervals';
+import type { Instant } from '../core/time';
+import { newestScheduledRuns } from '../read-model/newest-scheduled-runs';
 import { scheduleOf } from '../timetables/next-run';
 import { TimetableFailed } from '../timetables/schedule-oracle';
-import type { ScheduledRun } from '../timetables/timetable';
+import type { LastRun, ScheduledRun } from '../timetables/timetable';
 import { askTimetable } from '../user-code/hosted-timetables';
 import type { LoadHosts } from '../user-code/load-hosts';
 import type { LoadedFile, MadeDag } from './load-file';
 
 export interface AskedTimetable {
   /** What it was asked with. */
-  readonly last: DataInterval | null;
+  readonly last: LastRun | null;
   readonly next: ScheduledRun | null;
   /** A sentence, when it failed. */
   readonly problem: string | null;
@@ -27,7 +27,7 @@ export async function askTimetables(
   const custom = own.filter(({ spec }) => spec.timetable.kind === 'custom');
   if (custom.length === 0 || bundle === null) return new Map();
   const dagIds = custom.map(({ spec }) => spec.dagId);
-  const newest = await newestIntervals(pool, dagIds);
+  const newest = await newestScheduledRuns(pool, dagIds);
   const answers = await Promise.all(
     custom.map(async ({ spec }): Promise<AskedTimetable> => {
       const last = newest.get(spec.dagId) ?? null;

@@ -10,7 +10,7 @@ import type { Config } from '../config/config';
 import type { Instant } from '../core/time';
 import { specHash } from '../dag-spec/canonical';
 import type { DagSpec } from '../dag-spec/spec';
-import { newestIntervals } from '../read-model/newest-intervals';
+import { newestScheduledRuns } from '../read-model/newest-scheduled-runs';
 import { firstRunOf, scheduleHashOf, timetableOfDag } from '../timetables/next-run';
 import type { ScheduledRun } from '../timetables/timetable';
 import type { AskedTimetable, AskedTimetables } from './ask-timetables';
@@ -157,7 +157,7 @@ async function writeDags(
     return row?.is_active !== true || row.schedule_hash === null || row.schedule_hash !== hashOf(made);
   };
   const rescheduled = accepted.filter(needsNextRun);
-  const newest = await newestIntervals(
+  const newest = await newestScheduledRuns(
     client,
     rescheduled.map(({ spec }) => spec.dagId),
   );
@@ -165,7 +165,7 @@ async function writeDags(
     const last = newest.get(spec.dagId) ?? null;
     if (spec.timetable.kind !== 'custom') return firstRunOf(spec, last, now);
     const answer = asked.get(spec.dagId);
-    if (answer?.last?.start !== last?.start || answer?.last?.end !== last?.end) throw new AskedTooEarly();
+    if (answer?.last?.logicalDate !== last?.logicalDate) throw new AskedTooEarly();
     return answer?.next ?? null;
   };
   const pools = await poolNames(client);

@@ -2,7 +2,7 @@ import type { Clock, Instant } from '../core/time';
 import type { MaxActiveRunsPolicy } from '../dag-spec/spec';
 import type { Database } from '../db/database';
 import type { CreateRunResult, Ledger, NewRun, Transaction } from '../ledger/ledger';
-import { SKIPPED_RUN } from '../read-model/newest-intervals';
+import { SKIPPED_RUN } from '../read-model/newest-scheduled-runs';
 import type { Service } from '../service/service';
 import { isoOf, runIdOf } from '../commands/run-ids';
 import type { Schedule } from '../timetables/next-run';

@@ -1,6 +1,6 @@
 import type { DataInterval, Instant } from '../core/time';
 import { alignToNext, alignToPrevious, type Ticks } from './ticks';
-import { latestOf, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
+import { latestOf, type LastRun, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
 
 /** Runs that stand for [tick, next tick): created once it has passed, with its start as logical date. */
 export class DataIntervalTimetable implements Timetable {
@@ -13,11 +13,14 @@ export class DataIntervalTimetable implements Timetable {
     readonly description: string,
   ) {}
 
-  nextRun(last: DataInterval | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
+  nextRun(last: LastRun | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
     const { earliest, latest, catchup, dueFrom = null } = restriction;
+    const follows = last === null ? null : follow(last);
+    // startDate may lie between two ticks, and the last run have covered it.
+    const isBegun = follows !== null && earliest !== null && follows >= earliest;
     const start = latestOf(
-      earliest === null ? null : alignToNext(this.ticks, earliest),
-      last === null ? null : follow(last),
+      earliest === null || isBegun ? null : alignToNext(this.ticks, earliest),
+      follows,
       catchup ? (dueFrom === null ? null : this.startOfEndFrom(dueFrom)) : this.newestComplete(now),
     );
     if (start === null || (latest !== null && start > latest)) return null;
@@ -57,9 +60,9 @@ export class DataIntervalTimetable implements Timetable {
 
 /**
  * Where the interval after `last` begins: where that one ended, also when the schedule has changed since and this is no tick of it. The
- * first interval then is a shorter one, to the next tick of the new schedule; so nothing is left out, nothing comes twice, and no
- * logical date can be taken already. After an empty interval (of a trigger timetable) a moment later, for that last reason.
+ * first interval then is a shorter one, to the next tick of the new schedule; so nothing is left out and nothing comes twice. A run of a
+ * trigger timetable may have this very moment as its logical date: then a millisecond later, since a DAG has one run for each.
  */
-function follow({ start, end }: DataInterval): Instant {
-  return end > start ? end : end + 1;
+function follow({ start, end, logicalDate = start }: LastRun): Instant {
+  return logicalDate < end ? end : end + 1;
 }

@@ -9,7 +9,7 @@ import type { WallTime, Zone } from './zone';
 /** Around a change of the clocks the days of a zone overlap by this much at most. */
 const OVERLAP_MS = 3 * 3_600_000;
 /** So many days in a row without a tick that stays: such a tick does not come. */
-const MOST_TRIES = 3_000;
+const MOST_TRIES = 1_000;
 
 /** Days on which ticks stay. Both searches end, and go away from `day` until they find one. */
 export interface AllowedDays {

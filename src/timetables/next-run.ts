@@ -3,10 +3,10 @@
  * process for user code does the same for timetables of DAG files.
  */
 import { Duration } from 'luxon';
-import type { DataInterval, Instant } from '../core/time';
+import type { Instant } from '../core/time';
 import type { DagSpec } from '../dag-spec/spec';
 import { timetableOf } from './timetable-of';
-import type { ScheduledRun, TimeRestriction, Timetable } from './timetable';
+import type { LastRun, ScheduledRun, TimeRestriction, Timetable } from './timetable';
 
 /** What of a DAG decides when it runs. */
 export type Schedule = Pick<DagSpec, 'timetable' | 'startDate' | 'endDate' | 'catchup' | 'missedRuns' | 'timezone'>;
@@ -25,15 +25,10 @@ export function timetableOfDag(spec: Pick<DagSpec, 'timetable' | 'startDate'>): 
 }
 
 /**
- * The run after `last`, the interval of the DAG's newest scheduled run (null when there is none): for `dag.next_*` when a DAG is stored
+ * The run after `last`, the DAG's newest scheduled one (null when there is none): for `dag.next_*` when a DAG is stored
  * for the first time or with another schedule. null: the schedule never asks for one.
  */
-export function firstRunOf(
-  schedule: Times,
-  last: DataInterval | null,
-  now: Instant,
-  timetable = timetableOfDag(schedule),
-): ScheduledRun | null {
+export function firstRunOf(schedule: Times, last: LastRun | null, now: Instant, timetable = timetableOfDag(schedule)): ScheduledRun | null {
   const restriction = restrictionOf(schedule, now);
   const run = timetable.nextRun(last, restriction, now);
   return schedule.missedRuns === 'none' && timetable.followsClock ? unlessLate(run, restriction, now, timetable) : run;
@@ -84,7 +79,7 @@ export function dueRunsOf(
 /** The next runs as the schedule will ask for them, when nothing is missed from now on. */
 export function upcomingRunsOf(
   schedule: Times,
-  last: DataInterval | null,
+  last: LastRun | null,
   now: Instant,
   count: number,
   timetable = timetableOfDag(schedule),

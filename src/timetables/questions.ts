@@ -1,15 +1,15 @@
 /** All that anybody asks a schedule, as values: they travel to the process for user code when the timetable is a user's class. */
 import type { DataInterval, Instant } from '../core/time';
 import { dueRunsOf, firstRunOf, upcomingRunsOf, type DueRuns, type Times } from './next-run';
-import type { ScheduledRun, Timetable } from './timetable';
+import type { LastRun, ScheduledRun, Timetable } from './timetable';
 
 export type TimetableQuestion =
   /** The run after `last`, as `firstRunOf`. */
-  | { readonly kind: 'first'; readonly last: DataInterval | null; readonly now: Instant }
+  | { readonly kind: 'first'; readonly last: LastRun | null; readonly now: Instant }
   /** What to make now of the stored next run, as `dueRunsOf`. */
   | { readonly kind: 'due'; readonly stored: ScheduledRun; readonly now: Instant; readonly most: number }
   /** As `upcomingRunsOf`. */
-  | { readonly kind: 'upcoming'; readonly last: DataInterval | null; readonly now: Instant; readonly count: number }
+  | { readonly kind: 'upcoming'; readonly last: LastRun | null; readonly now: Instant; readonly count: number }
   | { readonly kind: 'manual'; readonly runAfter: Instant }
   /** The first `most` runs with a logical date in [from, to] that are due by then; null: whenever they are. */
   | { readonly kind: 'between'; readonly from: Instant; readonly to: Instant; readonly dueBy: Instant | null; readonly most: number };

@@ -8,6 +8,12 @@ export interface ScheduledRun {
   readonly runAfter: Instant;
 }
 
+/** The newest automated run. */
+export interface LastRun extends DataInterval {
+  /** Where it is known. */
+  readonly logicalDate?: Instant;
+}
+
 export interface TimeRestriction {
   /** startDate */
   readonly earliest: Instant | null;
@@ -29,8 +35,8 @@ export interface Timetable {
   readonly canBeScheduled: boolean;
   /** Whether its runs belong to set times, so that there is such a thing as a missed one. `@once` and `@continuous` have none. */
   readonly followsClock: boolean;
-  /** The run after `last` (the newest automated interval; null when there is none), or null for ever. May lie in the future. */
-  nextRun(last: DataInterval | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null;
+  /** The run after `last` (null when there is none), or null for ever. May lie in the future. */
+  nextRun(last: LastRun | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null;
   /** The interval of a run triggered by hand at `runAfter`: the last complete one. */
   manualInterval(runAfter: Instant): DataInterval;
   /** All runs with a logical date in [from, to], in order: what a backfill of that range makes. Lazy. */

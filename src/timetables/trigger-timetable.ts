@@ -1,7 +1,7 @@
 import { DateTime, type Duration } from 'luxon';
 import type { DataInterval, Instant } from '../core/time';
 import { alignToNext, alignToPrevious, type Ticks } from './ticks';
-import { latestOf, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
+import { latestOf, type LastRun, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
 
 /** How old the last tick may be for the first run of a DAG without startDate: at least this, or a tenth of the time between two ticks. */
 const JUST_PASSED_MS = 5 * 60_000;
@@ -33,7 +33,7 @@ export class TriggerTimetable implements Timetable {
     ({ summary: this.summary, description: this.description } = options);
   }
 
-  nextRun(last: DataInterval | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
+  nextRun(last: LastRun | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
     const { earliest, latest, catchup, dueFrom = null } = restriction;
     const isVeryFirst = last === null && earliest === null && dueFrom === null;
     const follows = isVeryFirst ? this.firstTick(now) : last === null ? null : this.ticks.next(last.end);

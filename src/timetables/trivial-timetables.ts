@@ -1,5 +1,5 @@
 import type { DataInterval, Instant } from '../core/time';
-import { latestOf, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
+import { latestOf, type LastRun, type ScheduledRun, type TimeRestriction, type Timetable } from './timetable';
 
 const emptyIntervalAt = (at: Instant): DataInterval => ({ start: at, end: at });
 
@@ -10,7 +10,7 @@ export class NullTimetable implements Timetable {
   readonly canBeScheduled: boolean = false;
   readonly followsClock: boolean = false;
 
-  nextRun(_last: DataInterval | null, _restriction: TimeRestriction, _now: Instant): ScheduledRun | null {
+  nextRun(_last: LastRun | null, _restriction: TimeRestriction, _now: Instant): ScheduledRun | null {
     return null;
   }
 
@@ -31,7 +31,7 @@ export class OnceTimetable extends NullTimetable {
     super();
   }
 
-  override nextRun(last: DataInterval | null, { earliest, latest }: TimeRestriction, now: Instant): ScheduledRun | null {
+  override nextRun(last: LastRun | null, { earliest, latest }: TimeRestriction, now: Instant): ScheduledRun | null {
     const at = earliest ?? now;
     if (last !== null || (latest !== null && at > latest)) return null;
     return { logicalDate: at, interval: emptyIntervalAt(at), runAfter: at };
@@ -52,7 +52,7 @@ export class ContinuousTimetable extends NullTimetable {
   override readonly description = 'Without a pause, one run after the other';
   override readonly canBeScheduled = true;
 
-  override nextRun(last: DataInterval | null, { earliest, latest }: TimeRestriction, now: Instant): ScheduledRun | null {
+  override nextRun(last: LastRun | null, { earliest, latest }: TimeRestriction, now: Instant): ScheduledRun | null {
     // An empty interval must not give the next one its own logical date.
     const start = last === null ? (earliest ?? now) : latestOf(last.end, last.start + 1, earliest)!;
     if (latest !== null && start > latest) return null;

@@ -6,7 +6,7 @@ import { DateTime } from 'luxon';
 import { ThenceError } from '../core/errors';
 import type { DataInterval, Instant } from '../core/time';
 import type { Timetable as UserTimetable, TimetableDate, TimetableInterval } from '../dag/timetable';
-import type { ScheduledRun, TimeRestriction, Timetable } from '../timetables/timetable';
+import type { LastRun, ScheduledRun, TimeRestriction, Timetable } from '../timetables/timetable';
 
 const EARLIEST = Date.UTC(1, 0, 1);
 const LATEST = Date.UTC(9999, 11, 31);
@@ -29,7 +29,7 @@ export class CheckedTimetable implements Timetable {
     this.description = timetable.description ?? this.summary;
   }
 
-  nextRun(last: DataInterval | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
+  nextRun(last: LastRun | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
     const { earliest, latest, catchup, dueFrom = null } = restriction;
     const isTooEarly = (run: ScheduledRun) =>
       (earliest !== null && run.logicalDate < earliest) || (catchup && dueFrom !== null && run.runAfter < dueFrom);
@@ -76,7 +76,7 @@ export class CheckedTimetable implements Timetable {
     for (let run = this.ask(null, restriction, to); run !== null; run = this.ask(run.interval, restriction, to)) yield run;
   }
 
-  private ask(last: DataInterval | null, { earliest, latest, catchup }: TimeRestriction, now: Instant): ScheduledRun | null {
+  private ask(last: LastRun | null, { earliest, latest, catchup }: TimeRestriction, now: Instant): ScheduledRun | null {
     const dates = { earliest: this.dateOrNull(earliest), latest: this.dateOrNull(latest), catchup };
     const answer: unknown = this.timetable.nextRun(last === null ? null : this.interval(last), dates, this.date(now));
     if (answer === null) return null;
@@ -85,7 +85,7 @@ export class CheckedTimetable implements Timetable {
     return (this.before = run);
   }
 
-  private checkProgress(last: DataInterval, run: ScheduledRun): void {
+  private checkProgress(last: LastRun, run: ScheduledRun): void {
     const { start, end } = run.interval;
     const isSame = start === last.start && end === last.end;
     if (isSame || start < last.start || end < last.end) {
@@ -94,12 +94,12 @@ export class CheckedTimetable implements Timetable {
         `answered ${interval(run.interval)} after ${interval(last)}: ${isSame ? 'that is the same one' : 'that is not later'}`,
       );
     }
-    const { before } = this;
-    if (before?.interval.start !== last.start || before.interval.end !== last.end) return;
+    const isBefore = this.before?.interval.start === last.start && this.before.interval.end === last.end;
+    const before = isBefore ? this.before! : { logicalDate: last.logicalDate ?? -Infinity, runAfter: -Infinity };
     if (run.logicalDate <= before.logicalDate || run.runAfter < before.runAfter) {
       throw this.nonsense(
         'nextRun',
-        `answered a run of ${iso(run.logicalDate)}, due at ${iso(run.runAfter)}, after that of ${iso(before.logicalDate)}, due at ${iso(before.runAfter)}: both have to rise`,
+        `answered the logical date ${iso(run.logicalDate)}, due at ${iso(run.runAfter)}, for the run after ${iso(before.logicalDate)}: both have to rise`,
       );
     }
   }

@@ -1,18 +1,20 @@
 import { Cron } from 'croner';
 import fc from 'fast-check';
 import { DateTime } from 'luxon';
+import type { DstPolicy } from '../../src/dag-spec/spec';
 import { CronExpression, validateCron } from '../../src/timetables/cron-expression';
 import { CronTicks } from '../../src/timetables/ticks';
 import { Zone } from '../../src/timetables/zone';
 
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
-const ticksOf = (expression: string, zone: string) => new CronTicks(new CronExpression(expression), Zone.named(zone));
+const ticksOf = (expression: string, zone: string, dst: Partial<DstPolicy> = {}) =>
+  new CronTicks(new CronExpression(expression), Zone.named(zone), dst);
 const show = (at: number, zone: string) => DateTime.fromMillis(at, { zone }).toFormat("MM-dd'T'HH:mmZZ");
 
 /** The first `n` ticks after `from`, and the same ones walked backwards. */
-function walk(expression: string, zone: string, from: string, n: number): string[] {
-  const ticks = ticksOf(expression, zone);
+function walk(expression: string, zone: string, from: string, n: number, dst: Partial<DstPolicy> = {}): string[] {
+  const ticks = ticksOf(expression, zone, dst);
   const found: number[] = [];
   for (let at = Date.parse(from); found.length < n;) found.push((at = ticks.next(at)!));
   for (let i = n - 1; i > 0; i--) expect(ticks.previous(found[i]!)).toBe(found[i - 1]);
@@ -80,6 +82,30 @@ describe('cron ticks across changes of the clocks', () => {
       '12-31T12:00+14:00',
       '01-01T12:00+14:00',
       '01-02T12:00+14:00',
+    ]);
+  });
+});
+
+describe('an explicit policy for changes of the clocks', () => {
+  it('may leave out a time in the gap', () => {
+    expect(walk('30 2 * * *', 'America/New_York', '2024-03-08T12:00:00Z', 2, { gap: 'skip' })).toEqual([
+      '03-09T02:30-05:00',
+      '03-11T02:30-04:00',
+    ]);
+    expect(walk('0,30 2,3 * * *', 'Europe/Zurich', '2023-03-25T12:00:00Z', 3, { gap: 'skip' })).toEqual([
+      '03-26T03:00+02:00',
+      '03-26T03:30+02:00',
+      '03-27T02:00+02:00',
+    ]);
+  });
+
+  it('may take the first of two equal times, or both', () => {
+    const from = '2024-11-02T12:00:00Z';
+    expect(walk('30 1 * * *', 'America/New_York', from, 2, { overlap: 'first' })).toEqual(['11-03T01:30-04:00', '11-04T01:30-05:00']);
+    expect(walk('30 1 * * *', 'America/New_York', from, 3, { overlap: 'both' })).toEqual([
+      '11-03T01:30-04:00',
+      '11-03T01:30-05:00',
+      '11-04T01:30-05:00',
     ]);
   });
 });
@@ -155,6 +181,11 @@ const zone = fc.constantFrom(
 );
 const instant = fc.integer({ min: Date.UTC(2010, 0, 1) / MINUTE, max: Date.UTC(2030, 0, 1) / MINUTE }).map((minutes) => minutes * MINUTE);
 
+const policy = fc.record({
+  gap: fc.constantFrom<DstPolicy['gap'][]>('forward', 'skip'),
+  overlap: fc.constantFrom<DstPolicy['overlap'][]>('second', 'first', 'both'),
+});
+
 describe('properties of cron ticks', () => {
   it('in UTC they are croner’s', () => {
     fc.assert(
@@ -169,8 +200,8 @@ describe('properties of cron ticks', () => {
 
   it('next and previous are strictly monotonic and undo each other', () => {
     fc.assert(
-      fc.property(cron, zone, instant, (expression, name, from) => {
-        const ticks = ticksOf(expression, name);
+      fc.property(cron, zone, instant, policy, (expression, name, from, dst) => {
+        const ticks = ticksOf(expression, name, dst);
         let at = from;
         for (let i = 0; i < 8; i++) {
           const next = ticks.next(at)!;
@@ -202,11 +233,12 @@ describe('properties of cron ticks', () => {
         fc.oneof(fc.constant('*'), list(0, 23), list(0, 4)),
         changes,
         fc.integer({ min: -300, max: 300 }),
-        (minute, hour, [name, change], shift) => {
+        policy,
+        (minute, hour, [name, change], shift, dst) => {
           const expression = `${minute} ${hour} * * *`;
-          const expected = ticksByEnumeration(expression, name, Date.parse(change));
+          const expected = ticksByEnumeration(expression, name, Date.parse(change), dst);
           const from = Date.parse(change) + shift * MINUTE;
-          const ticks = ticksOf(expression, name);
+          const ticks = ticksOf(expression, name, dst);
           expect(ticks.next(from)).toBe(expected.find((at) => at > from));
           expect(ticks.previous(from)).toBe(expected.findLast((at) => at < from));
         },
@@ -217,7 +249,7 @@ describe('properties of cron ticks', () => {
 });
 
 /** The rule, carried out minute by minute with luxon alone. */
-function ticksByEnumeration(expression: string, zone: string, around: number): number[] {
+function ticksByEnumeration(expression: string, zone: string, around: number, { gap, overlap }: DstPolicy): number[] {
   const pattern = new CronExpression(expression);
   const instants = instantsByWall(zone, around);
   const ticks = new Set<number>();
@@ -225,8 +257,8 @@ function ticksByEnumeration(expression: string, zone: string, around: number): n
   for (let wall = pattern.next(first)!; wall < last; wall = pattern.next(wall)!) {
     const at = instants.get(wall);
     if (pattern.coversEveryHour) at?.forEach((one) => ticks.add(one));
-    else if (at) ticks.add(at.at(-1)!);
-    else ticks.add(DateTime.fromMillis(wall, { zone: 'utc' }).setZone(zone, { keepLocalTime: true }).toMillis());
+    else if (at) (overlap === 'both' ? at : overlap === 'first' ? [at[0]!] : [at.at(-1)!]).forEach((one) => ticks.add(one));
+    else if (gap === 'forward') ticks.add(DateTime.fromMillis(wall, { zone: 'utc' }).setZone(zone, { keepLocalTime: true }).toMillis());
   }
   return [...ticks].sort((a, b) => a - b);
 }
