@@ -1,10 +1,12 @@
 /** The rows of the memory ledger: what the tables hold in Postgres. */
 import type { TaskReason, TaskState, RunState, AttemptState } from '../../core/states';
-import type { JsonObject } from '../../core/json';
 import type { Instant } from '../../core/time';
-import type { Change } from '../../core/run-view';
+import { TALLY_COUNTS } from '../../core/run-view';
+import type { Change, Tally, TallyCount } from '../../core/run-view';
+import type { ErrorInfo, ResumeInfo, WaitSpec } from '../../core/workload';
+import type { JsonObject } from '../../core/json';
 import type { CompiledDag, CompiledTask } from '../../dag-spec/compiled-dag';
-import type { DagSpec } from '../../dag-spec/spec';
+import type { DagSpec, RunEvent, TaskEvent } from '../../dag-spec/spec';
 import type { AttemptId, NewRun, RunPk, SessionId, TaskPk, VersionId } from '../ledger';
 
 export interface MemoryDagInput {
@@ -20,6 +22,8 @@ export interface MemoryDag {
   readonly bundleHash: string;
   readonly filePath: string;
   isPaused: boolean;
+  /** Failed runs before that do not count for maxConsecutiveFailedRuns. */
+  unpausedAt: Instant;
 }
 
 export interface MemoryRun {
@@ -29,18 +33,35 @@ export interface MemoryRun {
   version: VersionId | null;
   startDate: Instant | null;
   endDate: Instant | null;
+  /** By dagrunTimeout. */
+  deadlineAt: Instant | null;
+  endReason: 'timeout' | null;
+  /** Of the whole run, since it was last started by anybody else. */
+  retriesUsed: number;
+  /** When it starts again by itself. */
+  retryAt: Instant | null;
+  /** All that is left of it waits for an earlier run. */
+  waitsForPast: boolean;
+  /** By id: tasks that are not mapped, and mapped ones that are not expanded. */
   readonly tasks: Map<string, MemoryTask>;
+  /** By id and map index: of mapped tasks, whatever became of them. */
+  readonly instances: Map<string, Map<number, MemoryTask>>;
+  /** By id: how many instances an expanded task has, and how many elements each key. */
+  readonly expanded: Map<string, { readonly length: number; readonly lengths: readonly number[] }>;
   /** Since the last resolution; null: look at all. */
   changed: Change[] | null;
   woken: boolean;
-  /** It was cleared to start on its own version again. */
+  /** It was cleared to run on its own version again. */
   keepVersion: boolean;
+  /** Its conf, which a clear may have edited. */
   conf: JsonObject;
 }
 
 export interface MemoryTask {
   readonly pk: TaskPk;
   readonly id: string;
+  /** -1: not mapped, or not expanded. */
+  readonly mapIndex: number;
   readonly run: MemoryRun;
   compiled: CompiledTask;
   state: TaskState;
@@ -55,13 +76,19 @@ export interface MemoryTask {
   dueAt: Instant | null;
   startDate: Instant | null;
   endDate: Instant | null;
+  /** Why it failed, where no attempt could say so. */
+  error: string | null;
+  /** What it is deferred for. */
+  wait: MemoryWait | null;
+  /** How its next piece goes on. */
+  resume: ResumeInfo | null;
   readonly xcoms: Map<string, string>;
   // What the claim ranks by.
-  readonly lane: string;
-  readonly pool: string;
-  readonly slots: number;
+  lane: string;
+  pool: string;
+  slots: number;
   readonly rankClass: number;
-  readonly priority: number;
+  priority: number;
   readonly runAfter: Instant;
 }
 
@@ -79,11 +106,31 @@ export interface MemorySession {
   leaseUntil: Instant;
 }
 
-export function newTask(pk: TaskPk, compiled: CompiledTask, run: MemoryRun): MemoryTask {
-  const { spec, priority } = compiled;
+export interface MemoryWait {
+  /** uuid */
+  readonly id: string;
+  readonly generation: number;
+  readonly spec: WaitSpec;
+  readonly task: MemoryTask;
+  readonly since: Instant;
+}
+
+/** A callback that is owed. */
+export interface MemoryCallback {
+  readonly run: MemoryRun;
+  /** null: the run's own. */
+  readonly task: MemoryTask | null;
+  readonly event: TaskEvent | RunEvent;
+  readonly tryNumber: number;
+  readonly reason: string | null;
+  readonly error: ErrorInfo | null;
+}
+
+export function newTask(pk: TaskPk, compiled: CompiledTask, run: MemoryRun, mapIndex = -1): MemoryTask {
   return {
     pk,
-    id: spec.id,
+    id: compiled.spec.id,
+    mapIndex,
     run,
     compiled,
     state: null,
@@ -98,12 +145,62 @@ export function newTask(pk: TaskPk, compiled: CompiledTask, run: MemoryRun): Mem
     dueAt: null,
     startDate: null,
     endDate: null,
+    error: null,
+    wait: null,
+    resume: null,
     xcoms: new Map(),
-    lane: spec.executor ?? 'default',
-    pool: spec.pool,
-    slots: spec.poolSlots,
+    ...claimOptions(compiled),
     rankClass: run.new.runType === 'backfill' ? 1 : 0,
-    priority,
     runAfter: run.new.runAfter,
   };
+}
+
+/** What a task instance takes over when its run changes the version. */
+export function claimOptions({ spec, priority }: CompiledTask) {
+  return { lane: spec.executor ?? 'default', pool: spec.pool, slots: spec.poolSlots, priority };
+}
+
+/** In topological order by the version that the run began with; the instances of a task by map index. */
+export function* everyTask(run: MemoryRun): Iterable<MemoryTask> {
+  yield* run.tasks.values();
+  for (const instances of run.instances.values()) yield* instances.values();
+}
+
+/** One task instance. */
+export function taskAt(run: MemoryRun, taskId: string, mapIndex: number): MemoryTask | undefined {
+  return mapIndex < 0 ? run.tasks.get(taskId) : run.instances.get(taskId)?.get(mapIndex);
+}
+
+export function tallyOf(run: MemoryRun, taskId: string): Tally {
+  const counts = Object.fromEntries(TALLY_COUNTS.map((name) => [name, 0])) as Record<TallyCount, number>;
+  for (const task of run.instances.get(taskId)!.values()) {
+    const count = countOf(task);
+    if (count) counts[count]++;
+  }
+  return { length: run.expanded.get(taskId)!.length, ...counts };
+}
+
+function countOf({ state, admissible }: MemoryTask): TallyCount | null {
+  switch (state) {
+    case null:
+      return 'none';
+    case 'scheduled':
+      return admissible ? 'active' : 'waiting';
+    case 'queued':
+    case 'running':
+    case 'restarting':
+      return 'active';
+    case 'up_for_retry':
+    case 'up_for_reschedule':
+    case 'deferred':
+      return 'sleeping';
+    case 'upstream_failed':
+      return 'upstreamFailed';
+    case 'removed':
+      return null;
+    case 'success':
+    case 'failed':
+    case 'skipped':
+      return state;
+  }
 }

@@ -1,0 +1,69 @@
+/** The hop in memory: what ended is recorded, runs are decided until nothing follows any more, and what may start is claimed. */
+import { isFinished } from '../../core/states';
+import type { Decide, FinishedTask, HopRequest, HopResult } from '../ledger';
+import { applyDecision, wakeDueInstances } from './memory-apply';
+import { claim } from './memory-claim';
+import { endAttempt } from './memory-endings';
+import type { MemoryRun, MemoryTask } from './memory-rows';
+import { endedRun } from './memory-runs';
+import type { MemoryState } from './memory-state';
+import { lockedRun } from './memory-view';
+
+export function hop(state: MemoryState, request: HopRequest, decide: Decide): HopResult {
+  const now = state.clock.now();
+  const refused: string[] = [];
+  const finished: FinishedTask[] = [];
+  const due: number[] = [];
+  for (const { attemptId } of request.started) {
+    const attempt = state.attempts.get(attemptId);
+    if (attempt?.state === 'claimed') attempt.state = 'running';
+  }
+  const touched = new Set(request.runs);
+  for (const outcome of request.outcomes) {
+    const task = endAttempt(state, outcome, now);
+    if (!task) {
+      refused.push(outcome.attemptId);
+      continue;
+    }
+    touched.add(task.run.pk);
+    if (task.dueAt !== null) due.push(task.dueAt);
+    if (isFinished(task.state)) finished.push(finishedTask(task));
+  }
+
+  const runs = [...touched].flatMap((pk) => state.runs.get(pk) ?? []);
+  for (const run of runs) wakeDueInstances(run, now);
+  const wereWaiting = new Set(runs.filter((run) => run.waitsForPast));
+  const wereRunning = runs.filter((run) => run.state === 'running');
+  finished.push(...resolveAll(state, runs, decide, now).map(finishedTask));
+
+  const { claimed, starving } = claim(state, request, now);
+  return {
+    claimed,
+    refused,
+    ended: wereRunning.filter((run) => run.state !== 'running').map(endedRun),
+    finished,
+    nextDueInMs: due.length > 0 ? Math.max(0, Math.min(...due) - now) : null,
+    starving,
+    expanding: false,
+    makesRoom: runs.some((run) => (run.waitsForPast && !wereWaiting.has(run)) || (run.retryAt !== null && run.retryAt <= now)),
+  };
+}
+
+/** Again for those that were expanded or stopped. */
+function resolveAll(state: MemoryState, runs: readonly MemoryRun[], decide: Decide, now: number): MemoryTask[] {
+  const finished: MemoryTask[] = [];
+  for (let left = runs; left.length > 0; left = left.filter((run) => run.woken && run.state === 'running')) {
+    const running = left.filter((run) => run.state === 'running');
+    const decisions = decide(
+      running.map((run) => lockedRun(state, run)),
+      now,
+    );
+    for (const run of left) Object.assign(run, { changed: [], woken: false });
+    for (const decision of decisions) finished.push(...applyDecision(state, state.runs.get(decision.run)!, decision, now));
+  }
+  return finished;
+}
+
+function finishedTask({ run, id, state, startDate, endDate }: MemoryTask): FinishedTask {
+  return { run: run.pk, dagId: run.new.dagId, taskId: id, state, startDate, endDate };
+}
