@@ -41,6 +41,8 @@ export interface InMemoryOptions {
 
 export interface InMemoryTask {
   readonly taskId: string;
+  /** -1: not mapped. */
+  readonly mapIndex: number;
   readonly state: TaskState;
   readonly reason: TaskReason | null;
   readonly tryNumber: number;
@@ -87,7 +89,7 @@ export async function runDagInMemory(found: FoundDag, config: Config, options: I
 
   const startedAt = performance.now();
   const state = await execute({ found, config, options, ledger, run, signal });
-  const tasks = [...ledger.run(run)!.tasks.values()].map((task) => snapshot(ledger, task));
+  const tasks = ledger.tasksOf(run).map((task) => snapshot(ledger, task));
   return { runId, logicalDate, interval, state, tasks, durationMs: performance.now() - startedAt };
 }
 
@@ -176,20 +178,22 @@ function announcer(ledger: MemoryLedger, run: number, onState: InMemoryOptions['
   const shown = new Map<string, string>();
   return () => {
     if (!onState) return;
-    for (const task of ledger.run(run)!.tasks.values()) {
+    for (const task of ledger.tasksOf(run)) {
       const now = `${task.state} ${task.tryNumber}`;
-      if (task.state === null || shown.get(task.id) === now) continue;
-      shown.set(task.id, now);
+      const key = `${task.id} ${task.mapIndex}`;
+      if (task.state === null || shown.get(key) === now) continue;
+      shown.set(key, now);
       onState(snapshot(ledger, task));
     }
   };
 }
 
-function snapshot(ledger: MemoryLedger, task: MemoryTask): InMemoryTask {
-  const { id: taskId, state, reason, tryNumber, startDate, endDate, dueAt } = task;
-  const output = ledger.getXCom(task.run.pk, taskId);
+function snapshot(ledger: MemoryLedger, task: Readonly<MemoryTask>): InMemoryTask {
+  const { id: taskId, mapIndex, state, reason, tryNumber, startDate, endDate, dueAt } = task;
+  const output = ledger.getXCom(task.run.pk, taskId, 'return_value', mapIndex);
   return {
     taskId,
+    mapIndex,
     state,
     reason,
     tryNumber,
