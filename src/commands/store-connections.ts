@@ -1,6 +1,6 @@
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
-import { HIDDEN, restoreHidden } from '../core/sensitive';
+import { HIDDEN, restoreHidden, sensitiveTexts } from '../core/sensitive';
 import type { ConnectionRow } from '../db/entities/connection';
 import type { Cipher } from '../secrets/cipher';
 import { connectionTypeName } from '../secrets/parse-connection';
@@ -97,10 +97,13 @@ function secretsOf(
     throw new ThenceError('INVALID_VALUE', `"***" stands for a password that is stored, and the new connection "${id}" has none`);
   const needsStored = before && (keepsPassword || extra === undefined || JSON.stringify(extra).includes(HIDDEN));
   const stored = needsStored ? openConnection(cipher, before) : null;
-  const sealed = sealConnection(cipher, id, {
-    password: keepsPassword ? (stored?.password ?? null) : password || null,
-    extra: extra === undefined ? (stored?.extra ?? {}) : (restoreHidden(extra ?? {}, stored?.extra) as JsonObject),
-  });
+  const restored = extra === undefined ? (stored?.extra ?? {}) : (restoreHidden(extra ?? {}, stored?.extra) as JsonObject);
+  if (sensitiveTexts(restored).includes(HIDDEN))
+    throw new ThenceError(
+      'INVALID_VALUE',
+      `"***" in the extra of connection "${id}" stands for a secret that is stored, and there is none`,
+    );
+  const sealed = sealConnection(cipher, id, { password: keepsPassword ? (stored?.password ?? null) : password || null, extra: restored });
   return { ...sealed, key_id: cipher.keyId };
 }
 

@@ -1,5 +1,5 @@
 import { ThenceError } from '../core/errors';
-import { HIDDEN, jsonContainer, restoreHidden } from '../core/sensitive';
+import { HIDDEN, isSensitiveName, jsonContainer, restoreHidden, sensitiveTexts } from '../core/sensitive';
 import type { Cipher } from '../secrets/cipher';
 import { openVariable, sealVariable } from '../secrets/stored';
 import { writeAudit } from './audit';
@@ -54,16 +54,19 @@ interface Row {
 
 /** null: it stays as it is. */
 function sealed(cipher: Cipher, { key, value }: VariableInput, before: Row | undefined): string | null {
-  if (before === undefined) {
-    if (value === undefined) throw new ThenceError('INVALID_VALUE', `the new variable "${key}" needs a value`);
-    return sealVariable(cipher, key, value);
-  }
-  if (value === undefined || value === HIDDEN) return null;
-  const given = value.includes(HIDDEN) ? jsonContainer(value) : null;
-  if (given === null) return sealVariable(cipher, key, value);
-  const stored = jsonContainer(openVariable(cipher, before));
-  return sealVariable(cipher, key, JSON.stringify(restoreHidden(given, stored ?? undefined)));
+  if (before === undefined && value === undefined) throw new ThenceError('INVALID_VALUE', `the new variable "${key}" needs a value`);
+  if (value === undefined || (before !== undefined && value === HIDDEN && isSensitiveName(key))) return null;
+  if (!value.includes(HIDDEN)) return sealVariable(cipher, key, value);
+  const json = jsonContainer(value);
+  const stored = before && json !== null ? (jsonContainer(openVariable(cipher, before)) ?? undefined) : undefined;
+  const restored = json === null ? value : JSON.stringify(restoreHidden(json, stored, isSensitiveName(key)));
+  if (showsHidden(key, restored))
+    throw new ThenceError('INVALID_VALUE', `"***" in variable "${key}" stands for a secret that is stored, and there is none`);
+  return sealVariable(cipher, key, restored);
 }
+
+/** Whether a secret is `***` itself: what was shown hidden has come back with nothing to stand for. */
+const showsHidden = (key: string, value: string) => sensitiveTexts(jsonContainer(value) ?? value, isSensitiveName(key)).includes(HIDDEN);
 
 function check({ key, value, description }: VariableInput): void {
   if (key === '' || key.length > 250)

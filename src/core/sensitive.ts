@@ -53,14 +53,18 @@ export function jsonContainer(text: string): JsonValue | null {
   }
 }
 
-/** `given` with each `***` replaced by what stands at the same place in `stored`: what was shown hidden comes back unchanged. */
-export function restoreHidden(given: JsonValue, stored: JsonValue | undefined): JsonValue {
-  if (given === HIDDEN) return stored ?? HIDDEN;
-  if (typeof given !== 'object' || given === null) return given;
+/** `given` with each `***` under a sensitive name replaced by what stands there in `stored`: what was shown hidden comes back unchanged. */
+export function restoreHidden(given: JsonValue, stored: JsonValue | undefined, isSecret = false): JsonValue {
+  if (typeof given !== 'object' || given === null) return isSecret && given === HIDDEN ? (stored ?? HIDDEN) : given;
   if (Array.isArray(given)) {
     const list = Array.isArray(stored) ? (stored as readonly JsonValue[]) : [];
-    return given.map((item: JsonValue, at) => restoreHidden(item, list[at]));
+    return given.map((item: JsonValue, at) => restoreHidden(item, list[at], isSecret));
   }
   const object = typeof stored === 'object' && stored !== null && !Array.isArray(stored) ? (stored as { [name: string]: JsonValue }) : {};
-  return Object.fromEntries(Object.entries(given).map(([name, item]) => [name, restoreHidden(item, object[name])]));
+  return Object.fromEntries(
+    Object.entries(given).map(([name, item]) => [
+      name,
+      restoreHidden(item as JsonValue, Object.hasOwn(object, name) ? object[name] : undefined, isSecret || isSensitiveName(name)),
+    ]),
+  );
 }

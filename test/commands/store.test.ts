@@ -14,7 +14,8 @@ const commandsWith = (key = cipher): Commands =>
   createCommands({ database: db.database, ledger: {} as never, clock: { now: Date.now }, wakeup: () => wakeups++, cipher: () => key });
 let commands: Commands;
 beforeEach(async () => {
-  await db.reset();
+  await db.pool.query('TRUNCATE variable, connection, app_user, web_session, audit_log');
+  await db.pool.query("DELETE FROM pool WHERE name <> 'default_pool'");
   wakeups = 0;
   commands = commandsWith();
 });
@@ -82,6 +83,8 @@ describe('variables', () => {
   it.each([
     [[{ key: '', value: '' }], /has 1 to 250 characters/],
     [[{ key: 'k'.repeat(251), value: '' }], /has 1 to 250 characters; .* has 251/],
+    [[{ key: 'a_token', value: '***' }], /"\*\*\*" in variable "a_token" stands for a secret that is stored, and there is none/],
+    [[{ key: 'a', value: '{"b":{"password":"***"}}' }], /"\*\*\*" in variable "a" stands for/],
     [[{ key: 'a', value: 'x\0' }], /the value of variable "a" contains the character NUL/],
     [
       [
@@ -92,6 +95,19 @@ describe('variables', () => {
     ],
   ])('are refused: %j', async (list, message) => {
     await expect(commands.storeVariables(list, {}, actor)).rejects.toThrow(message);
+  });
+
+  it('may hold three stars where no name says that they are secret', async () => {
+    await commands.storeVariables([{ key: 'rating', value: '**' }, { key: 'ratings', value: '{"good":"**"}' }], {}, actor);
+    await commands.storeVariables(
+      [
+        { key: 'rating', value: '***' },
+        { key: 'ratings', value: '{"good":"***"}' },
+      ],
+      {},
+      actor,
+    );
+    expect([await secrets().getVariable('rating'), await secrets().getVariable('ratings')]).toEqual(['***', '{"good":"***"}']);
   });
 
   it('made by two at the same moment: one makes it, the other is told so or changes it', async () => {
@@ -159,6 +175,7 @@ describe('connections', () => {
     [{ id: 'a' }, /the new connection "a" needs a type/],
     [{ id: 'a', type: '' }, /the type of connection "a" is ""/],
     [{ id: 'a', type: 'http', port: 70_000 }, /the port of connection "a" is 70000/],
+    [{ id: 'a', type: 'http', extra: { token: '***' } }, /"\*\*\*" in the extra of connection "a" stands for/],
     [{ id: 'a', type: 'http', password: '***' }, /"\*\*\*" stands for a password that is stored/],
   ])('are refused: %j', async (connection, message) => {
     await expect(commands.storeConnections([connection], {}, actor)).rejects.toThrow(message);

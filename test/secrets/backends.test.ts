@@ -27,7 +27,7 @@ const write = (name: string, text: string) => {
 };
 
 describe('the order', () => {
-  beforeEach(() => db.reset());
+  beforeEach(() => db.pool.query('TRUNCATE variable, connection'));
 
   it('is backends, then the environment, then the database; each answers what the ones before do not have', async () => {
     await storeVariables(

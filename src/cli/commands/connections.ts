@@ -1,15 +1,14 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ConnectionInput } from '../../commands/commands';
+import { connectionEntry, connectionInputs, inputOfConnection } from '../../commands/exchange';
 import { testConnection } from '../../connections/test-connection';
 import { ThenceError } from '../../core/errors';
-import type { JsonObject, JsonValue } from '../../core/json';
-import { HIDDEN, hideSensitive } from '../../core/sensitive';
 import type { ConnectionInfo } from '../../execution-api/execution-api';
 import { listConnections } from '../../read-model/cli/connections';
 import { createSecrets } from '../../secrets/create-secrets';
 import { loadKnownCipher } from '../../secrets/load-cipher';
-import { connectionFromFields, parseConnection } from '../../secrets/parse-connection';
+import { parseConnection } from '../../secrets/parse-connection';
 import { openConnection } from '../../secrets/stored';
 import { parseConf, parseCount } from '../arguments';
 import { actor, withCommands, withDatabase } from '../context';
@@ -169,26 +168,10 @@ function inputOfFields(id: string, { connUri, connJson, connDescription: descrip
 }
 
 async function importFile(file: string, { overwrite }: { overwrite?: boolean }): Promise<void> {
-  const inputs = Object.entries(readRecords(file, formats)).map(([id, entry]) => inputOfEntry(id, entry, file));
+  const inputs = connectionInputs(readRecords(file, formats), file);
   const options = { ifExists: overwrite === true ? 'overwrite' : 'skip' } as const;
   const stored = await withCommands(readConfig(), (commands) => commands.storeConnections(inputs, options, actor));
   print(`${stored.created.length} created, ${stored.updated.length} updated, ${stored.skipped.length} skipped`);
-}
-
-function inputOfEntry(id: string, entry: JsonValue, file: string): ConnectionInput {
-  if (typeof entry === 'string') return inputOfConnection(parseConnection(id, entry, file));
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
-    throw new ThenceError('USAGE', `connection "${id}" in ${file} is neither a URI nor an object`);
-  const { description } = entry as JsonObject;
-  return {
-    ...inputOfConnection(connectionFromFields(id, entry as JsonObject, file)),
-    description: typeof description === 'string' ? description : null,
-  };
-}
-
-/** All of it: what a URI does not say is empty. */
-function inputOfConnection({ uri: _, ...parts }: ConnectionInfo): ConnectionInput {
-  return parts;
 }
 
 interface ExportOptions {
@@ -205,7 +188,7 @@ async function exportFile(file: string, { fileFormat, serializationFormat }: Exp
     const cipher = loadKnownCipher(config);
     return rows.map((row) => {
       const connection = openConnection(cipher, row);
-      return [connection.id, asUri ? connection.uri : fieldsOf(connection, row.description)] as const;
+      return [connection.id, asUri ? connection.uri : connectionEntry(connection, row.description)] as const;
     });
   });
   writeRecords(file, Object.fromEntries(records), format);
@@ -232,10 +215,6 @@ async function find(id: string): Promise<{ connection: ConnectionInfo; descripti
 }
 
 function rowOf(connection: ConnectionInfo, description: string | null): Row {
-  const { password, extra, ...shown } = fieldsOf(connection, description);
-  return { conn_id: connection.id, ...shown, password: password === null ? null : HIDDEN, extra: hideSensitive(extra!) };
-}
-
-function fieldsOf({ type, host, port, login, password, schema, extra }: ConnectionInfo, description: string | null): JsonObject {
-  return { conn_type: type, description, host, port, login, password, schema, extra };
+  const { password, extra, ...shown } = connectionEntry(connection, description, { hidden: true });
+  return { conn_id: connection.id, ...shown, password: password!, extra: extra! };
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { PoolInput } from '../../commands/commands';
+import { poolEntry, poolInputs } from '../../commands/exchange';
 import { ThenceError } from '../../core/errors';
-import type { JsonObject, JsonValue } from '../../core/json';
 import { listPools } from '../../read-model/cli/pools';
 import type { ListedPool } from '../../read-model/cli/pools';
 import { actor, withCommands, withDatabase } from '../context';
@@ -61,7 +60,7 @@ export function pools(command: Command): void {
     .description('Make or change all pools of a file, or none if one of them is refused.')
     .addHelpText('after', '\nExample:\n  $ thence pools import pools.json')
     .action(async (file: string) => {
-      const inputs = Object.entries(readRecords(file, formats)).map(([name, entry]) => inputOf(name, entry, file));
+      const inputs = poolInputs(readRecords(file, formats), file);
       const stored = await withCommands(readConfig(), (commands) => commands.storePools(inputs, {}, actor));
       print(`${stored.created.length} created, ${stored.updated.length} updated`);
     });
@@ -74,9 +73,7 @@ export function pools(command: Command): void {
     .action(async (file: string) => {
       const format = formatOf(file, formats);
       const found = await withDatabase(readConfig(), listPools);
-      const records = found.map(
-        ({ name, slots, description, include_deferred }) => [name, { slots, description, include_deferred }] as const,
-      );
+      const records = found.map((pool) => [pool.name, poolEntry(pool)] as const);
       writeRecords(file, Object.fromEntries(records), format);
       if (file !== '-') note(`${records.length} pools are in ${file}`);
     });
@@ -89,16 +86,4 @@ function rowOf({ name, slots, occupied_slots, include_deferred, description }: L
 function slotsOf(given: string): number {
   if (/^(-1|\d+)$/.test(given)) return Number(given);
   throw new ThenceError('USAGE', `the slots of a pool are "${given}"; allowed is a whole number from 0, or -1 for no limit`);
-}
-
-function inputOf(name: string, entry: JsonValue, file: string): PoolInput {
-  const wrong = (problem: string) => new ThenceError('USAGE', `pool "${name}" in ${file} ${problem}`);
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw wrong('is no object with `slots`');
-  const { slots, description = null, include_deferred: includeDeferred = false, ...rest } = entry as JsonObject;
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw wrong(`has the unknown field "${unknown}"; allowed are slots, description, include_deferred`);
-  if (typeof slots !== 'number') throw wrong('needs `slots`, a whole number');
-  if (description !== null && typeof description !== 'string') throw wrong('has a `description` that is no text');
-  if (typeof includeDeferred !== 'boolean') throw wrong('has an `include_deferred` that is neither true nor false');
-  return { name, slots, description, includeDeferred };
 }

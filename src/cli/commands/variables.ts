@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { VariableInput } from '../../commands/commands';
+import { variableEntry, variableInputs } from '../../commands/exchange';
 import { ThenceError } from '../../core/errors';
-import type { JsonObject, JsonValue } from '../../core/json';
-import { jsonContainer, showVariable } from '../../core/sensitive';
+import { showVariable } from '../../core/sensitive';
 import { listVariables } from '../../read-model/cli/variables';
 import { createSecrets } from '../../secrets/create-secrets';
 import { loadKnownCipher } from '../../secrets/load-cipher';
@@ -118,7 +117,7 @@ async function set(key: string, given: string | undefined, { json, description }
 }
 
 async function importFile(file: string, { actionOnExistingKey }: { actionOnExistingKey: 'overwrite' | 'fail' | 'skip' }): Promise<void> {
-  const inputs = Object.entries(readRecords(file, formats)).map(([key, value]) => inputOf(key, value));
+  const inputs = variableInputs(readRecords(file, formats));
   const stored = await withCommands(readConfig(), (commands) => commands.storeVariables(inputs, { ifExists: actionOnExistingKey }, actor));
   print(`${stored.created.length} created, ${stored.updated.length} updated, ${stored.skipped.length} skipped`);
 }
@@ -129,27 +128,10 @@ async function exportFile(file: string): Promise<void> {
   const records = await withDatabase(config, async (db) => {
     const rows = await listVariables(db);
     const cipher = loadKnownCipher(config);
-    return rows.map((row) => [row.key, entryOf(openVariable(cipher, row), row.description)] as const);
+    return rows.map((row) => [row.key, variableEntry({ ...row, value: openVariable(cipher, row) })] as const);
   });
   writeRecords(file, Object.fromEntries(records), format);
   if (file !== '-') note(`${records.length} variables are in ${file}, in clear text`);
-}
-
-/** An object or a list stands in the file as such; any other text as a text, so that "1.0" comes back as it was. */
-function entryOf(value: string, description: string | null): JsonValue {
-  const json = jsonContainer(value) ?? value;
-  return description === null && !isDescribed(json) ? json : { value: json, description };
-}
-
-function inputOf(key: string, entry: JsonValue): VariableInput {
-  const { value, description } = isDescribed(entry) ? entry : { value: entry, description: undefined };
-  return { key, value: typeof value === 'string' ? value : JSON.stringify(value), description: description as string | null | undefined };
-}
-
-function isDescribed(entry: JsonValue): entry is { readonly value: JsonValue; readonly description: JsonValue } {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false;
-  const { value, description, ...rest } = entry as JsonObject;
-  return value !== undefined && (description === null || typeof description === 'string') && Object.keys(rest).length === 0;
 }
 
 function jsonOf(key: string, text: string): unknown {
