@@ -146,6 +146,30 @@ export async function getTaskInstance(
   return (await withSpecs(pool, rows))[0] ?? null;
 }
 
+/** Those of a DAG that are named, in that order; what is not there is left out. */
+export async function getTaskInstances(
+  pool: Pool,
+  dagId: string,
+  named: readonly { readonly runId: string; readonly taskId: string; readonly mapIndex: number }[],
+): Promise<TaskInstanceRow[]> {
+  const { rows } = await pool.query<Omit<TaskInstanceRow, 'spec'>>(
+    `SELECT ${columns} ${from} JOIN unnest($2::text[], $3::text[], $4::int[]) WITH ORDINALITY AS n(run_id, task_id, map_index, place)
+       ON n.run_id = r.run_id AND n.task_id = t.task_id AND n.map_index = t.map_index
+     WHERE r.dag_id = $1 ORDER BY n.place`,
+    [dagId, named.map(({ runId }) => runId), named.map(({ taskId }) => taskId), named.map(({ mapIndex }) => mapIndex)],
+  );
+  return withSpecs(pool, rows);
+}
+
+/** All instances of one task in a run, by map index. */
+export async function getInstancesOfTask(pool: Pool, dagId: string, runId: string, taskId: string): Promise<TaskInstanceRow[]> {
+  const { rows } = await pool.query<Omit<TaskInstanceRow, 'spec'>>(
+    `SELECT ${columns} ${from} WHERE r.dag_id = $1 AND r.run_id = $2 AND t.task_id = $3 ORDER BY t.map_index`,
+    [dagId, runId, taskId],
+  );
+  return withSpecs(pool, rows);
+}
+
 /** Only the few fields that are needed, once per version and task: specs can be large. */
 async function withSpecs(pool: Pool, rows: readonly Omit<TaskInstanceRow, 'spec'>[]): Promise<TaskInstanceRow[]> {
   const versions = [...new Set(rows.flatMap((row) => row.version_id ?? []))];

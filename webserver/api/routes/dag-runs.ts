@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ClearRunRequest } from '../../../src/commands/commands';
 import { RUN_STATES, RUN_TYPES } from '../../../src/core/states';
 import { dagExists } from '../../../src/read-model/rest/dags';
 import { getRun, listRuns, runOrder, type RunRow } from '../../../src/read-model/rest/runs';
@@ -10,6 +11,7 @@ import {
   dateRange,
   integers,
   jsonObject,
+  nothing,
   nullableDate,
   numberRange,
   oneOf,
@@ -22,6 +24,7 @@ import {
 } from '../fields';
 import { defineRoute, type ApiContext } from '../route';
 import { versionResponse, versionSchema } from './dag-version';
+import { taskInstanceCollection, taskInstancesOf, versionOf } from './task-instance-collection';
 
 const runSchema = z.object({
   dag_run_id: z.string(),
@@ -174,6 +177,54 @@ export const dagRunRoutes = [
       if (wanted('state') && body.state) await context.commands.markRun({ ...at, state: body.state }, actor);
       if (wanted('note')) await context.commands.setRunNote({ ...at, note: body.note ?? null }, actor);
       return runResponse(await find(params.dag_id, params.dag_run_id, context));
+    },
+  }),
+  defineRoute({
+    method: 'post',
+    path: '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear',
+    id: 'clear_dag_run',
+    tag: 'DagRun',
+    summary:
+      'Starts a run again, with all its task instances or those that failed. As a dry run, the default, lists these and does nothing',
+    params: runId,
+    body: z.strictObject({
+      dry_run: z.boolean().default(true),
+      only_failed: z.boolean().default(false),
+      run_on_latest_version: z.boolean().optional().describe('Left out: as the DAG says (rerunWithLatestVersion)'),
+      conf: jsonObject.nullish().describe("In place of the run's conf"),
+      note: z.string().max(1000).nullish().describe('On each task instance that is cleared'),
+    }),
+    response: z.union([taskInstanceCollection, runSchema]),
+    errors: [404],
+    handle: async ({ params, body, actor, context }) => {
+      const run = await find(params.dag_id, params.dag_run_id, context);
+      const request: ClearRunRequest = {
+        dagId: run.dag_id,
+        runId: run.run_id,
+        onlyFailed: body.only_failed,
+        version: versionOf(body.run_on_latest_version),
+        conf: (body.conf ?? undefined) as ClearRunRequest['conf'],
+        note: body.note,
+      };
+      if (body.dry_run) return taskInstancesOf(await context.commands.planClearRun(request), 'clear', context);
+      await context.commands.clearRun(request, actor);
+      return runResponse(await find(params.dag_id, params.dag_run_id, context));
+    },
+  }),
+  defineRoute({
+    method: 'delete',
+    path: '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}',
+    id: 'delete_dag_run',
+    tag: 'DagRun',
+    summary: 'Deletes a run that is not running, with its task instances, values and logs',
+    params: runId,
+    status: 204,
+    response: nothing,
+    errors: [404, 409],
+    handle: async ({ params, actor, context }) => {
+      const run = await find(params.dag_id, params.dag_run_id, context);
+      await context.commands.deleteRun({ dagId: run.dag_id, runId: run.run_id }, actor);
+      return undefined;
     },
   }),
 ];

@@ -186,6 +186,20 @@ export const dagRoutes = [
     },
   }),
   defineRoute({
+    method: 'delete',
+    path: '/api/v2/dags/{dag_id}',
+    id: 'delete_dag',
+    tag: 'DAG',
+    summary: 'Deletes a DAG with its runs, backfills and logs. While its file is there it comes back, empty, when that is read again',
+    params: dagId,
+    response: z.null(),
+    errors: [404, 409],
+    handle: async ({ params, actor, context }) => {
+      await context.commands.deleteDag(params.dag_id, actor);
+      return null;
+    },
+  }),
+  defineRoute({
     method: 'get',
     path: '/api/v2/dags/{dag_id}/details',
     id: 'get_dag_details',

@@ -1,5 +1,7 @@
 import type { Route } from '../route';
 import { backfillRoutes } from './backfills';
+import { bulkTaskInstanceRoutes } from './bulk-task-instances';
+import { clearTaskInstanceRoutes } from './clear-task-instances';
 import { configRoutes } from './config';
 import { connectionRoutes } from './connections';
 import { dagRunRoutes } from './dag-runs';
@@ -11,6 +13,7 @@ import { importErrorRoutes } from './import-errors';
 import { jobRoutes } from './jobs';
 import { logRoutes } from './logs';
 import { monitorRoutes } from './monitor';
+import { patchTaskInstanceRoutes } from './patch-task-instances';
 import { poolRoutes } from './pools';
 import { taskInstanceRoutes } from './task-instances';
 import { taskRoutes } from './tasks';
@@ -25,6 +28,9 @@ export const routes: readonly Route[] = [
   ...taskRoutes,
   ...dagRunRoutes,
   ...taskInstanceRoutes,
+  ...clearTaskInstanceRoutes,
+  ...patchTaskInstanceRoutes,
+  ...bulkTaskInstanceRoutes,
   ...logRoutes,
   ...xcomRoutes,
   ...backfillRoutes,

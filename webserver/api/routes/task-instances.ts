@@ -23,7 +23,7 @@ import {
 import { defineRoute, type ApiContext } from '../route';
 import { versionResponse, versionSchema } from './dag-version';
 
-const taskInstanceSchema = z.object({
+export const taskInstanceSchema = z.object({
   id: z.string(),
   task_id: z.string(),
   task_display_name: z.string(),
@@ -166,7 +166,7 @@ export async function scope(
   return { dagId, runId };
 }
 
-function taskInstanceResponse(row: TaskInstanceRow): z.input<typeof taskInstanceSchema> {
+export function taskInstanceResponse(row: TaskInstanceRow): z.input<typeof taskInstanceSchema> {
   return {
     id: uuidOf(row.pk),
     task_id: row.task_id,
