@@ -18,9 +18,10 @@ export interface LedgerHarness {
   /** Adds a DAG or a version of it. */
   addDag(dag: DagSpecInput & { isPaused?: boolean }): Promise<void>;
   setPaused(dagId: string, paused: boolean): Promise<void>;
-  setPool(name: string, slots: number): Promise<void>;
+  setPool(name: string, slots: number, includeDeferred?: boolean): Promise<void>;
+  /** Instances of mapped tasks by `task[index]`. */
   run(pk: RunPk): Promise<{ state: RunState; tasks: Record<string, SeenTask> }>;
-  xcom(run: RunPk, taskId: string): Promise<string | null>;
+  xcom(run: RunPk, taskId: string, mapIndex?: number): Promise<string | null>;
   /** Lets time pass for everything that is due, and for leases. */
   advance(ms: number): Promise<void>;
   close(): Promise<void>;

@@ -87,9 +87,11 @@ interface Work {
 async function work(context: LedgerContext, client: PoolClient, { run, dag, expansion, progress }: Work): Promise<void> {
   const { owner, tasks } = expansion;
   if (progress.lengths === null) {
-    const found = await lengthsOf(client, run, expansion);
+    // A task that came to a group which is expanded already has as many instances as the others.
+    const [other] = (await readTallies(client, run, tasks)).rows;
+    const found = other ? { ok: true as const, ...other } : await lengthsOf(client, run, expansion);
     if (found.ok && found.length > 0) await replacePlaceholders(client, run, tasks, found.lengths, found.length);
-    else await endPlaceholders(client, run, dag, expansion, found.ok ? null : found.error);
+    else await endUnexpanded(client, run, dag, expansion, found.ok ? null : found.error);
   }
   // Those that a person has marked meanwhile stay as they are.
   const { rows: tallies } = await readTallies(client, run, tasks);
@@ -126,34 +128,25 @@ async function lengthsOf(client: PoolClient, run: RunPk, { owner, spec, sources 
   return mapLengths(owner, spec, (taskId) => found.get(taskId)!);
 }
 
-const endRows = prepared(
+/** $2 tasks, $3 error or null, $4 those with a callback for failures. */
+const endPlaceholders = prepared(
   'end_placeholders',
   `WITH ended AS (
-     UPDATE task_instance t SET state = n.state, reason = n.reason, start_date = coalesce(t.start_date, clock_timestamp()), end_date = clock_timestamp()
-     FROM unnest($2::text[], $3::text[], $4::text[]) AS n(task_id, state, reason)
-     WHERE t.run = $1::bigint AND t.task_id = n.task_id AND t.map_index = -1 AND t.state IS NULL RETURNING t.pk, t.state)
-   INSERT INTO ti_detail (ti, error) SELECT pk, $5::json FROM ended WHERE state = 'failed' ON CONFLICT (ti) DO UPDATE SET error = excluded.error`,
+     UPDATE task_instance t SET state = CASE WHEN $3::json IS NULL THEN 'skipped' ELSE 'failed' END, reason = CASE WHEN $3::json IS NULL THEN 'rule' ELSE 'executed' END,
+       start_date = coalesce(t.start_date, clock_timestamp()), end_date = clock_timestamp()
+     WHERE t.run = $1::bigint AND t.task_id = ANY($2::text[]) AND t.map_index = -1 AND t.state IS NULL RETURNING t.pk, t.run, t.task_id, t.state),
+   told AS (
+     INSERT INTO callback (run, ti, event, version, reason, error)
+     SELECT ended.run, ended.pk, 'failure', r.version, 'executed', $3::json FROM ended JOIN dag_run r ON r.pk = ended.run
+     WHERE ended.state = 'failed' AND ended.task_id = ANY($4::text[]))
+   INSERT INTO ti_detail (ti, error) SELECT pk, $3::json FROM ended WHERE state = 'failed' ON CONFLICT (ti) DO UPDATE SET error = excluded.error`,
 );
 
-/** Nothing to map over skips; what cannot be mapped over fails, in a group its first tasks, with a sentence that the task's page shows. */
-async function endPlaceholders(
-  client: PoolClient,
-  run: RunPk,
-  dag: CompiledDag,
-  { tasks }: Expansion,
-  error: string | null,
-): Promise<void> {
-  const inside = new Set(tasks);
-  const isFirst = (id: string) => !dag.tasks.get(id)!.upstream.some((above) => inside.has(above));
-  const stateOf = (id: string) => (error === null ? 'skipped' : isFirst(id) ? 'failed' : 'upstream_failed');
-  await endRows(
-    client,
-    run,
-    tasks,
-    tasks.map(stateOf),
-    tasks.map((id) => (stateOf(id) === 'failed' ? 'executed' : 'rule')),
-    error === null ? null : JSON.stringify({ name: 'MapError', message: storable(error), stack: null }),
-  );
+/** Nothing to map over skips; what cannot be mapped over fails, with a sentence that the task's page shows. */
+async function endUnexpanded(client: PoolClient, run: RunPk, dag: CompiledDag, { tasks }: Expansion, error: string | null): Promise<void> {
+  const told = tasks.filter((id) => dag.tasks.get(id)!.spec.callbacks?.includes('failure'));
+  const stored = error === null ? null : JSON.stringify({ name: 'MapError', message: storable(error), stack: null });
+  await endPlaceholders(client, run, tasks, stored, told);
   if (dag.usesPast.length > 0) await wakeNextRuns(client, [run]);
 }
 
@@ -179,15 +172,11 @@ const insertRows = prepared(
        start_date = NULL, end_date = NULL, lane = excluded.lane, pool = excluded.pool, pool_slots = excluded.pool_slots, priority = excluded.priority,
        rank_class = excluded.rank_class, run_after = excluded.run_after
      WHERE t.state = 'removed'
-     RETURNING t.state, t.admissible),
+     RETURNING t.map_index, t.state, t.admissible),
+   outputs AS (DELETE FROM xcom x USING made WHERE x.run = $1::bigint AND x.task_id = $2 AND x.map_index = made.map_index),
    counts AS (SELECT ${TALLY_COLUMNS.map((c) => `count(*) FILTER (WHERE ${countOf('made')} = '${c}')::int AS ${c}`).join(', ')} FROM made)
    UPDATE task_tally y SET ${TALLY_COLUMNS.map((c) => `${c} = y.${c} + counts.${c}`).join(', ')} FROM counts WHERE y.run = $1::bigint AND y.task_id = $2`,
 );
-const deleteOutputs = prepared(
-  'delete_instance_xcoms',
-  'DELETE FROM xcom WHERE run = $1::bigint AND task_id = $2 AND map_index >= $3 AND map_index < $4',
-);
-
 /** Those of a mapped task wait for the gate: its rule was met before. Those of a group follow their rules, each at its own index. */
 async function insertInstances(
   context: LedgerContext,
@@ -200,5 +189,4 @@ async function insertInstances(
   const { id, executor, pool, poolSlots } = task.spec;
   const state = task.mappedGroup === null ? 'scheduled' : null;
   await insertRows(client, run, id, from, to, state, laneOf(context, executor), pool, poolSlots, task.priority);
-  await deleteOutputs(client, run, id, from, to);
 }
