@@ -1,9 +1,25 @@
 /** What DAG files import. Light: whatever is heavy is imported where it is used. */
 import './text-modules';
+export { BaseSensor, type PokeResult, type SensorOptions } from '../operators/base-sensor';
 export { BashOperator, type BashOptions } from '../operators/bash-operator';
 export { BranchOperator, type Follow } from '../operators/branch-operator';
+export { DateTimeSensor, type DateTimeSensorOptions } from '../operators/date-time-sensor';
+export type { EmailOptions } from '../operators/email-call';
+export { EmailOperator } from '../operators/email-operator';
 export { EmptyOperator } from '../operators/empty-operator';
+export { ExternalTaskSensor, type ExternalTaskSensorOptions } from '../operators/external-task-sensor';
+export { FileSensor, type FileSensorOptions } from '../operators/file-sensor';
 export { FunctionOperator } from '../operators/function-operator';
+export { FunctionSensor } from '../operators/function-sensor';
+export { HttpResponse, type HttpCallOptions } from '../operators/http-call';
+export { HttpOperator, type HttpOptions } from '../operators/http-operator';
+export { HttpSensor, type HttpSensorOptions } from '../operators/http-sensor';
+export { LatestOnlyOperator } from '../operators/latest-only-operator';
+export { ShortCircuitOperator, type ShortCircuitOptions } from '../operators/short-circuit-operator';
+export { SqlOperator, type SqlOptions } from '../operators/sql-operator';
+export { SqlSensor, type SqlSensorOptions } from '../operators/sql-sensor';
+export { TimeDeltaSensor, type TimeDeltaSensorOptions } from '../operators/time-delta-sensor';
+export { TriggerDagRunOperator, type TriggerDagRunOptions, type TriggeredDagRun } from '../operators/trigger-dag-run-operator';
 export { registerSqlDriver, sqlDriverOf, type SqlDriver, type SqlQueryOptions, type SqlResult } from './connections/sql-driver';
 export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';

@@ -1,5 +1,5 @@
 /** One HTTP request, alone or by a connection: what HttpOperator, HttpSensor, WebhookNotifier and the wait of kind 'http' send. */
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import { ThenceError } from '../core/errors';
 import type { HttpRequest } from '../core/waits';
 import type { ConnectionInfo } from '../execution-api/execution-api';
@@ -41,7 +41,7 @@ export async function sendHttp(request: HttpRequest, connection: ConnectionInfo 
       body: request.body,
       redirect: request.followRedirects ? 'follow' : 'manual',
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      dispatcher: (await agentOf(request.verifyTls)) as Dispatcher,
+      dispatcher: await agentOf(request.verifyTls),
     });
     return {
       status: response.status,

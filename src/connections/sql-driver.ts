@@ -24,11 +24,20 @@ export interface SqlResult {
 export interface SqlQueryOptions {
   /** Aborted when the task is to stop: the statement is cancelled, and `query` rejects. */
   readonly signal?: AbortSignal;
+  /** Who asks has no use for a result of more rows: a driver that can, stops reading there and rejects. */
+  readonly maxRows?: number;
+}
+
+export interface SqlStatement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
 }
 
 export interface SqlDriver {
   /** Carries out `sql` on a connection of its own, all of it or nothing. How parameters are marked (`$1`, `?`) is the database's business. */
   query(connection: ConnectionInfo, sql: string, parameters: readonly unknown[], options?: SqlQueryOptions): Promise<SqlResult>;
+  /** Several statements in order, all or none. Left out: the database, or its driver, cannot. */
+  transaction?(connection: ConnectionInfo, statements: readonly SqlStatement[], options?: SqlQueryOptions): Promise<readonly SqlResult[]>;
 }
 
 const drivers = new Map<string, SqlDriver>([['postgres', postgresDriver]]);

@@ -36,6 +36,10 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   static readonly templateExt: readonly string[] = [];
   /** Names of the class's own options: any other name is then an error. undefined: not checked. */
   static readonly optionNames: readonly string[] | undefined = undefined;
+  /** With those of a base class that has options of its own, as sensors do. */
+  static get '~optionNames'(): readonly string[] | undefined {
+    return this.optionNames;
+  }
   /** See TaskSpec.kind. */
   static get '~kind'(): TaskKind {
     return 'task';
@@ -69,7 +73,7 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
     this.group = home.group;
     this.id = home.group ? `${home.group.id}.${id}` : id;
     const owner = (): string => `task "${this.id}"${madeAt(this)}`;
-    const { optionNames } = new.target;
+    const optionNames = new.target['~optionNames'];
     this['~written'] = resolveTaskOptions(raw, home.defaults, owner, optionNames ?? null) as Readonly<Own & TaskOptions>;
     this.options = this['~written'];
     this.inputs = checkInputs(inputs, owner, home);

@@ -24,6 +24,8 @@ export function taskSpec(task: AnyTask, customWeight: number | undefined): TaskS
     group: task.group?.id ?? null,
     operator: Class.name,
     kind: Class['~kind'],
+    // Of a short circuit that shuts out all below it, not only what comes right after it.
+    ...((task as { '~skipsAllBelow'?: boolean })['~skipsAllBelow'] && { ignoreDownstreamTriggerRules: true as const }),
     triggerRule: triggerRuleOf(task),
     retries: written.retries ?? 0,
     retryDelaysMs: retryDelays.map((delay) => durationToMs(delay, `\`retryDelay\` ${own}`)),

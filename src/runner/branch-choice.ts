@@ -1,9 +1,23 @@
-/** What a branch returned, checked against what stands right after it. */
+/** What a task that decides about those after it has chosen, from what it returned. */
 import { ThenceError } from '../core/errors';
 import type { DagNode } from '../dag/node';
+import type { TaskKind } from '../dag-spec/spec';
+
+/** `Outcome.branch`: the ids that are followed. Of a short circuit: none when it closes, null (all) when it does not. */
+export function choiceOf(task: DagNode, kind: TaskKind, returned: unknown): readonly string[] | null {
+  switch (kind) {
+    case 'branch':
+      return branchChoice(task, returned);
+    case 'short_circuit':
+      return returned ? null : [];
+    case 'task':
+    case 'empty':
+      return null;
+  }
+}
 
 /** @returns the chosen ids, of tasks and groups. @throws when one of them does not directly follow the branch */
-export function branchChoice(task: DagNode, returned: unknown): readonly string[] {
+function branchChoice(task: DagNode, returned: unknown): readonly string[] {
   const chosen: unknown[] =
     returned === null || returned === undefined ? [] : Array.isArray(returned) ? (returned as unknown[]) : [returned];
   const followers = followersOf(task);

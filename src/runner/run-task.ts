@@ -14,7 +14,7 @@ import { AttemptGone } from '../execution-api/execution-api';
 import type { ExecutionApi } from '../execution-api/execution-api';
 import { ThenceError } from '../core/errors';
 import type { AttemptLog } from './attempt-log';
-import { branchChoice } from './branch-choice';
+import { choiceOf } from './branch-choice';
 import { makeContext, valueOf } from './context';
 import { Deferral, describeWait, resumeTask, waitOf } from './defer';
 import { errorInfo, errorText } from './error-info';
@@ -52,7 +52,7 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
     deferral.checkReturned();
     if (deps.stopper.reason?.why === 'timeout') throw deps.stopper.reason;
     const text = toJsonText(returned, `The return value of task "${task.id}"`, workload.maxXcomBytes);
-    return { kind: 'success', returnValue: text, branch: kindOf(task) === 'branch' ? branchChoice(task, returned) : null };
+    return { kind: 'success', returnValue: text, branch: choiceOf(task, kindOf(task), returned) };
   } catch (thrown) {
     return outcomeOf(thrown, task, deps);
   } finally {

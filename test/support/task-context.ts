@@ -1,7 +1,8 @@
 /** A TaskContext over plain values, for tests of operators and templates without a runner. */
 import { DateTime } from 'luxon';
 import type { JsonObject } from '../../src/core/json';
-import type { OperatorHost, DeferOptions, TaskContext } from '../../src/dag/context';
+import type { DeferOptions, EngineAccess, OperatorHost, TaskContext } from '../../src/dag/context';
+import { parseConnection } from '../../src/secrets/parse-connection';
 import { macros } from '../../src/templates/macros';
 
 export interface ContextValues {
@@ -20,6 +21,15 @@ export interface ContextValues {
   readonly tryNumber?: number;
   readonly log?: (level: string, values: readonly unknown[]) => void;
   readonly host?: OperatorHost;
+  readonly dag?: TaskContext['dag'];
+  readonly runType?: TaskContext['runType'];
+  /** As `THENCE_CONN_<ID>` would have them, by id. */
+  readonly connections?: Readonly<Record<string, string>>;
+  /** When the try began. Default: now. */
+  readonly startDate?: number;
+  readonly engine?: Partial<EngineAccess>;
+  /** What `xcom.push` of the task itself stored, by key. */
+  readonly pushed?: Record<string, unknown>;
 }
 
 /** What `context.defer` throws here: what the operator under test wants to wait for. */
@@ -39,6 +49,10 @@ export function contextFor(values: ContextValues): TaskContext {
     if (!date) throw new Error('this run has no logical date');
     return date;
   };
+  const intervalEnd = () =>
+    values.dataIntervalEnd === undefined
+      ? dated().plus({ days: 1 })
+      : (DateTime.fromISO(values.dataIntervalEnd, { zone: 'utc' }) as DateTime<true>);
   const conf = values.conf ?? {};
   const tryNumber = values.tryNumber ?? 2;
   const level =
@@ -47,22 +61,32 @@ export function contextFor(values: ContextValues): TaskContext {
       values.log?.(name, given);
   const now = DateTime.utc();
   return {
-    dag: { id: 'etl' } as TaskContext['dag'],
+    dag: values.dag ?? ({ id: 'etl', options: {} } as TaskContext['dag']),
     task: { id: 'load' } as TaskContext['task'],
-    ti: { dagId: 'etl', taskId: 'load', runId: 'run-1', mapIndex: -1, tryNumber, maxTries: 3, startDate: now },
+    ti: {
+      dagId: 'etl',
+      taskId: 'load',
+      runId: 'run-1',
+      mapIndex: -1,
+      tryNumber,
+      maxTries: 3,
+      startDate: DateTime.fromMillis(values.startDate ?? Date.now(), { zone: 'utc' }) as DateTime<true>,
+    },
     dagRun: {
       dagId: 'etl',
       runId: 'run-1',
-      runType: 'manual',
+      runType: values.runType ?? 'manual',
       logicalDate: date,
       dataIntervalStart: date,
-      dataIntervalEnd: date?.plus({ days: 1 }) ?? null,
+      get dataIntervalEnd() {
+        return date && intervalEnd();
+      },
       runAfter: now,
       startDate: now,
       conf,
     },
     runId: 'run-1',
-    runType: 'manual',
+    runType: values.runType ?? 'manual',
     get logicalDate() {
       return dated();
     },
@@ -70,9 +94,7 @@ export function contextFor(values: ContextValues): TaskContext {
       return dated();
     },
     get dataIntervalEnd() {
-      return values.dataIntervalEnd === undefined
-        ? dated().plus({ days: 1 })
-        : (DateTime.fromISO(values.dataIntervalEnd, { zone: 'utc' }) as DateTime<true>);
+      return intervalEnd();
     },
     get ds() {
       return dated().toISODate();
@@ -103,9 +125,12 @@ export function contextFor(values: ContextValues): TaskContext {
     log: { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') },
     signal: values.signal ?? new AbortController().signal,
     xcom: {
-      push: () => Promise.resolve(),
+      push: (key, value) => {
+        if (values.pushed) values.pushed[key] = value;
+        return Promise.resolve();
+      },
       pull: (taskIds, { key = 'return_value' } = {}) => {
-        const one = (id: string): unknown => values.xcoms?.[`${id}/${key}`];
+        const one = (id: string): unknown => (id === 'load' ? values.pushed?.[key] : undefined) ?? values.xcoms?.[`${id}/${key}`];
         return Promise.resolve(Array.isArray(taskIds) ? taskIds.map(one) : one((taskIds as string | null) ?? 'load'));
       },
     },
@@ -118,24 +143,27 @@ export function contextFor(values: ContextValues): TaskContext {
     },
     connections: {
       get: (id) =>
-        id === 'examples'
-          ? Promise.resolve({
-              id,
-              type: 'postgres',
-              host: 'localhost',
-              port: null,
-              login: null,
-              password: null,
-              schema: 'db',
-              extra: {},
-              uri: values.examplesUri ?? 'postgres://localhost/db',
-            })
-          : Promise.reject(new Error(`there is no connection "${id}"`)),
+        values.connections?.[id] !== undefined
+          ? Promise.resolve(parseConnection(id, values.connections[id], 'a test'))
+          : id === 'examples'
+            ? Promise.resolve({
+                id,
+                type: 'postgres',
+                host: 'localhost',
+                port: null,
+                login: null,
+                password: null,
+                schema: 'db',
+                extra: {},
+                uri: values.examplesUri ?? 'postgres://localhost/db',
+              })
+            : Promise.reject(new Error(`there is no connection "${id}"`)),
     },
     macros,
     defer: (trigger, options) => {
       throw new Deferred(trigger, options);
     },
+    ...(values.engine && { '~engine': { piece: 0, ...values.engine } as EngineAccess }),
     ...(values.host && { '~host': values.host }),
   };
 }

@@ -1,0 +1,22 @@
+import { BaseOperator } from '../src/dag/base-operator';
+import type { TaskContext } from '../src/dag/context';
+import type { OperatorOptions } from '../src/dag/types';
+import { EMAIL_CHECKS, EMAIL_TEMPLATES, sendEmail, type EmailOptions } from './email-call';
+import { checkOwnOptions } from './own-options';
+
+/** Sends one e-mail. Output: its message id. */
+export class EmailOperator<Mapped extends string = never> extends BaseOperator<{ messageId: string }, EmailOptions, Mapped> {
+  static override readonly templateFields: readonly string[] = EMAIL_TEMPLATES;
+  static override readonly templateExt: readonly string[] = ['.html'];
+  static override readonly optionNames: readonly string[] | undefined = Object.keys(EMAIL_CHECKS);
+
+  constructor(id: string, options: OperatorOptions<EmailOptions, Mapped>) {
+    super(id, options);
+    checkOwnOptions(this, EMAIL_CHECKS, ['subject']);
+  }
+
+  async execute(context: TaskContext): Promise<{ messageId: string }> {
+    const { messageId } = await sendEmail(this.options, context);
+    return { messageId };
+  }
+}

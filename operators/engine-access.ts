@@ -1,0 +1,9 @@
+import { ThenceError } from '../src/core/errors';
+import type { EngineAccess, TaskContext } from '../src/dag/context';
+
+/** @throws where a context was made without an engine behind it, as in a unit test */
+export function engineOf(context: TaskContext): EngineAccess {
+  const engine = context['~engine'];
+  if (engine) return engine;
+  throw new ThenceError('CONFLICT', `task "${context.ti.taskId}" looks at runs of other DAGs, which there are none of where it runs now`);
+}
