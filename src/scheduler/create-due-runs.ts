@@ -110,7 +110,8 @@ export class CreateDueRuns implements Service {
            SELECT (SELECT count(*) FROM dag_run r WHERE r.dag_id = d.dag_id AND r.backfill_id IS NULL AND r.state = 'queued')::int
                 + (SELECT count(*) FROM dag_run r WHERE r.dag_id = d.dag_id AND r.backfill_id IS NULL AND r.state = 'running')::int AS n) active
         WHERE d.is_active AND NOT d.is_paused AND d.next_run_after <= $1 AND d.next_logical_date IS NOT NULL AND d.dag_id <> ALL($3)
-        ORDER BY active.n >= d.max_active_runs AND v.spec->>'onMaxActiveRuns' IS NULL, d.next_run_after, d.dag_id LIMIT $2`,
+        ORDER BY active.n >= d.max_active_runs AND v.spec->>'onMaxActiveRuns' IS NULL, v.spec->'timetable'->>'kind' = 'custom', d.next_run_after, d.dag_id
+        LIMIT $2`,
       [new Date(now), DAGS_PER_PASS, this.notNow(now)],
     );
     return rows;

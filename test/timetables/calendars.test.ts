@@ -230,7 +230,7 @@ describe('properties of calendars', () => {
         (text, days, move, name, policy, from) => {
           const isHourly = text === '0 * * * *';
           const of: TickSpec = { kind: 'cron', expression: text, timezone: name, ...(isHourly ? {} : { dst: policy }) };
-          const ticks = made({ ...workdays(of, days, move, name), ...(move === undefined ? {} : { dst: policy }) } as TickSpec);
+          const ticks = made({ ...workdays(of, days, move, name), ...(move === undefined ? {} : { dst: policy }) });
           if (ticks === null) return;
           for (const at of expectMonotonic(ticks, from)) expect(isWorked(DateTime.fromMillis(at, { zone: name }), days)).toBe(true);
         },
