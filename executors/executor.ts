@@ -9,7 +9,7 @@
  *   never reaches the next one.
  * - User code has none of thence's secrets in its environment.
  */
-import type { AttemptOutcome, RunTask } from '../src/core/workload';
+import type { AttemptOutcome, UserWork } from '../src/core/workload';
 import type { ExecutionApi } from '../src/execution-api/execution-api';
 import type { Logger } from '../src/telemetry/logger';
 
@@ -32,7 +32,7 @@ export interface Executor {
   start(context: ExecutorContext): Promise<void>;
   /** Attempts that could begin at this moment without waiting. */
   capacity(): number;
-  run(tasks: readonly RunTask[]): void;
+  run(tasks: readonly UserWork[]): void;
   /** Asks an attempt to stop: signal, onKill, grace time, kill. Its outcome still comes. Unknown ids are ignored. */
   cancel(attemptId: string, why: CancelReason): void;
   /** Waits up to `graceMs` for what runs, kills the rest (their outcome is `lost`), frees everything. */

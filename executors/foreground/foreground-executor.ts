@@ -4,7 +4,7 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import type { Outcome, RunTask } from '../../src/core/workload';
+import type { Outcome, UserWork } from '../../src/core/workload';
 import type { LogLine } from '../../src/logs/log-store';
 import { attemptScope } from '../../src/runner/attempt-scope';
 import type { StopReason } from '../../src/user-code/task-host-protocol';
@@ -16,11 +16,11 @@ export interface ForegroundExecutorOptions {
   readonly home: string;
   readonly killGraceMs: number;
   /** Each line of a task's log, as it comes. No log file is written. */
-  onLine(line: LogLine, task: RunTask): void;
+  onLine(line: LogLine, task: UserWork): void;
 }
 
 interface Running {
-  readonly task: RunTask;
+  readonly task: UserWork;
   readonly giveUp: (outcome: Outcome) => void;
   timeout: NodeJS.Timeout | null;
   grace: NodeJS.Timeout | null;
@@ -30,7 +30,7 @@ export class ForegroundExecutor implements Executor {
   readonly name = 'foreground';
   private context!: ExecutorContext;
   private host!: TaskHost;
-  private readonly waiting: RunTask[] = [];
+  private readonly waiting: UserWork[] = [];
   private running: Running | null = null;
   private onIdle: () => void = () => {};
   private readonly exit = process.exit.bind(process);
@@ -54,7 +54,7 @@ export class ForegroundExecutor implements Executor {
     return this.running ? 0 : 1 - this.waiting.length;
   }
 
-  run(tasks: readonly RunTask[]): void {
+  run(tasks: readonly UserWork[]): void {
     this.waiting.push(...tasks);
     void this.next();
   }

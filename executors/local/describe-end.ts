@@ -1,5 +1,5 @@
 /** What a process that ended before its attempt did means for the attempt, in a sentence for its owner. */
-import type { Outcome, RunTask } from '../../src/core/workload';
+import type { Outcome, UserWork } from '../../src/core/workload';
 import { TaskStopped, isMachinery } from '../../src/runner/stop';
 import type { StopReason } from '../../src/user-code/task-host-protocol';
 import { fenceMarker, memoryMarker } from '../../src/user-code/task-host-protocol';
@@ -9,7 +9,7 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
   /** We had asked it to stop. */
   readonly stopped: StopReason | null;
-  readonly task: RunTask;
+  readonly task: UserWork;
   readonly stderrTail: string;
   readonly killGraceMs: number;
 }

@@ -1,7 +1,7 @@
 /** Executor `local`: each attempt in a process of a warm pool, one at a time, killable as a group. */
 import os from 'node:os';
 import path from 'node:path';
-import type { RunTask } from '../../src/core/workload';
+import type { UserWork } from '../../src/core/workload';
 import { sweepGroups } from '../../src/user-code/process-groups';
 import type { CancelReason, Executor, ExecutorContext } from '../executor';
 import { startHeartbeat } from '../heartbeat-file';
@@ -59,7 +59,7 @@ export class LocalExecutor implements Executor {
     return Math.max(0, this.size - (this.pool?.runningCount ?? 0));
   }
 
-  run(tasks: readonly RunTask[]): void {
+  run(tasks: readonly UserWork[]): void {
     for (const task of tasks) this.pool!.run(task);
   }
 

@@ -3,7 +3,7 @@
  * some attempts, or when an attempt left something over; shrunk after idling.
  */
 import os from 'node:os';
-import type { AttemptOutcome, RunTask } from '../../src/core/workload';
+import type { AttemptOutcome, UserWork } from '../../src/core/workload';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { isMachinery } from '../../src/runner/stop';
 import type { Logger } from '../../src/telemetry/logger';
@@ -35,7 +35,7 @@ export class ProcessPool {
   private readonly processes = new Set<TaskProcess>();
   /** Of one attempt each: `isolation: 'fresh'` or a memory limit. */
   private readonly single = new Set<TaskProcess>();
-  private readonly waiting: RunTask[] = [];
+  private readonly waiting: UserWork[] = [];
   /** By attempt; null while it waits for a process. */
   private readonly running = new Map<string, TaskProcess | null>();
   private readonly shrinking: NodeJS.Timeout;
@@ -56,7 +56,7 @@ export class ProcessPool {
     return this.processes.size + this.single.size;
   }
 
-  run(task: RunTask): void {
+  run(task: UserWork): void {
     this.running.set(task.attemptId, null);
     if (task.isolation === 'fresh' || task.memoryMb !== null) return this.runAlone(task);
     this.waiting.push(task);
@@ -112,7 +112,7 @@ export class ProcessPool {
     this.grow();
   }
 
-  private give(process: TaskProcess, task: RunTask): void {
+  private give(process: TaskProcess, task: UserWork): void {
     this.running.set(task.attemptId, process);
     process.run(task);
     this.options.onStarted(task.attemptId, process.pid);
@@ -161,7 +161,7 @@ export class ProcessPool {
     }, waitMs);
   }
 
-  private runAlone(task: RunTask): void {
+  private runAlone(task: UserWork): void {
     const process = this.startProcess(task.memoryMb, (changed) => {
       if (changed.state === 'gone') this.single.delete(changed);
       if (this.running.get(task.attemptId) !== changed) void changed.end();

@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { compiledEntry } from '../../src/config/package-root';
-import type { AttemptOutcome, RunTask } from '../../src/core/workload';
+import type { AttemptOutcome, UserWork } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import type { ApiRequest } from '../../src/execution-api/ipc';
 import type { ConnectionInfo, ExecutionApi } from '../../src/execution-api/execution-api';
@@ -35,7 +35,7 @@ export interface TaskProcessOptions {
 export type TaskProcessState = 'starting' | 'idle' | 'busy' | 'settling' | 'ending' | 'gone';
 
 interface Running {
-  readonly task: RunTask;
+  readonly task: UserWork;
   readonly log: AttemptLog;
   timeout: NodeJS.Timeout | null;
   grace: NodeJS.Timeout | null;
@@ -83,7 +83,7 @@ export class TaskProcess {
     return this.running?.task.attemptId ?? null;
   }
 
-  run(task: RunTask): void {
+  run(task: UserWork): void {
     this.log?.end();
     this.log = new AttemptLog(fileSink(task.logPath));
     this.stderrTail = '';

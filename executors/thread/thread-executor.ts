@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { compiledEntry } from '../../src/config/package-root';
-import type { RunTask } from '../../src/core/workload';
+import type { UserWork } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import { userEnvironment } from '../../src/user-code/user-environment';
 import { forgetHost, killGroup, killMarked, nameHost, sweepGroups } from '../../src/user-code/process-groups';
@@ -47,7 +47,7 @@ export class ThreadExecutor implements Executor {
   /** Resolves when the host has ended and its attempts have been spoken for. */
   private hostEnded: Promise<void> = Promise.resolve();
   private alone: ProcessPool | null = null;
-  private readonly inThreads = new Map<string, RunTask>();
+  private readonly inThreads = new Map<string, UserWork>();
   private readonly inProcesses = new Set<string>();
   private outbox: ToHost[] = [];
   private stderrTail = '';
@@ -82,7 +82,7 @@ export class ThreadExecutor implements Executor {
     return Math.max(0, this.settings.maxThreads - this.inThreads.size - this.inProcesses.size);
   }
 
-  run(tasks: readonly RunTask[]): void {
+  run(tasks: readonly UserWork[]): void {
     for (const task of tasks) {
       if (task.isolation === 'fresh' || task.memoryMb !== null) this.runAlone(task);
       else if (!this.host) this.say(task.attemptId, { kind: 'not-started', message: 'the executor host is not there' });
@@ -196,7 +196,7 @@ export class ThreadExecutor implements Executor {
     );
   }
 
-  private runAlone(task: RunTask): void {
+  private runAlone(task: UserWork): void {
     this.alone ??= new ProcessPool({
       api: this.context.api,
       logger: this.context.logger,

@@ -9,7 +9,7 @@ import os from 'node:os';
 import { Piscina } from 'piscina';
 import type { Worker } from 'node:worker_threads';
 import { compiledEntry } from '../../src/config/package-root';
-import type { AttemptOutcome, Outcome, RunTask } from '../../src/core/workload';
+import type { AttemptOutcome, Outcome, UserWork } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
@@ -32,7 +32,7 @@ export interface ThreadPoolOptions {
 }
 
 interface Running {
-  readonly task: RunTask;
+  readonly task: UserWork;
   /** Piscina takes an emitter of 'abort' for a signal; making one is far cheaper than an AbortController. */
   readonly abort: EventEmitter;
   /** It is in a thread. */
@@ -62,7 +62,7 @@ const hotThreads = os.availableParallelism();
 const patienceMs = 5;
 
 export class ThreadPool {
-  private readonly piscina: Piscina<RunTask, AttemptOutcome | null>;
+  private readonly piscina: Piscina<UserWork, AttemptOutcome | null>;
   private readonly threads = new Map<number, Thread>();
   private readonly running = new Map<string, Running>();
   /** Attempts in threads, without those of which only leftovers are there. */
@@ -71,7 +71,7 @@ export class ThreadPool {
   private patience: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: ThreadPoolOptions) {
-    this.piscina = new Piscina<RunTask, AttemptOutcome | null>({
+    this.piscina = new Piscina<UserWork, AttemptOutcome | null>({
       filename: compiledEntry('src/user-code/task-host-thread'),
       name: 'run',
       argv: [options.runDir],
@@ -86,7 +86,7 @@ export class ThreadPool {
     this.piscina.on('error', () => {}); // an idle thread failed: it is replaced
   }
 
-  run(task: RunTask): void {
+  run(task: UserWork): void {
     const running: Running = {
       task,
       abort: new EventEmitter(),

@@ -100,6 +100,18 @@ export interface RunCallback {
   readonly reason: string | null;
   readonly error: ErrorInfo | null;
   readonly logPath: string;
+  /** All callbacks of the event together. */
+  readonly executionTimeoutMs: number | null;
+  readonly isolation: 'warm' | 'fresh';
+  readonly memoryMb: number | null;
+}
+
+/** What executors take: one piece of user code with an id, a log and limits of its own, that ends with one outcome. */
+export type UserWork = RunTask | RunCallback;
+
+/** Id of the task that it is for; of the DAG, for a callback of a run. */
+export function subjectOf(work: UserWork): string {
+  return work.kind === 'run-task' ? work.taskId : (work.task?.taskId ?? work.run.dagId);
 }
 
 /** Load a DAG file's bundle and answer with the specs of all DAGs it makes. */
@@ -110,7 +122,7 @@ export interface LoadDagFile {
   readonly bundle: BundleCode;
 }
 
-export type Workload = RunTask | LoadDagFile | EvaluateTimetable;
+export type Workload = UserWork | LoadDagFile | EvaluateTimetable;
 
 /** Ask the timetable of a DAG file, a class of the user's own, when runs are due. */
 export interface EvaluateTimetable {

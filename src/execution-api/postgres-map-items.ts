@@ -1,7 +1,7 @@
 /**
- * Elements of expansions from Postgres. Each question looks up the source's present identity, which is one row: the XCom itself (who
- * wrote it and when), or of a mapped source the version of its tally, which changes with every change of its instances. What was
- * parsed for that identity is kept.
+ * Elements of expansions from Postgres. Each question looks up the source's present identity, which is the version (xmin) of one row: of
+ * the XCom itself, or of a mapped source that of its tally, which changes with every change of its instances. What was parsed for that
+ * identity is kept.
  */
 import type { Pool } from 'pg';
 import { AttemptGone } from './execution-api';
@@ -46,7 +46,7 @@ export class PostgresMapItems {
     const { rows } = await whileAway(() =>
       this.pool.query<Identity>({
         name: 'map_item_source',
-        text: `SELECT t.run::text AS run, x.attempt::text || ' ' || x.at::text AS written, y.xmin::text AS tally
+        text: `SELECT t.run::text AS run, x.xmin::text AS written, y.xmin::text AS tally
                FROM attempt a JOIN task_instance t ON t.pk = a.ti
                  LEFT JOIN xcom x ON x.run = t.run AND x.task_id = $2 AND x.map_index = -1 AND x.key = 'return_value'
                  LEFT JOIN task_tally y ON y.run = t.run AND y.task_id = $2

@@ -5,7 +5,16 @@ import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
 import type { Instant } from '../core/time';
 import type { RunTask } from '../core/workload';
-import type { DagRunInfo, OperatorHost, TaskContext, TaskLog, XCom, XComPullOptions } from '../dag/context';
+import type {
+  CallbackContext,
+  DagRunInfo,
+  OperatorHost,
+  TaskContext,
+  TaskInstanceInfo,
+  TaskLog,
+  XCom,
+  XComPullOptions,
+} from '../dag/context';
 import type { ExecutionApi, PreviousSuccess, XComEntry } from '../execution-api/execution-api';
 import type { LogLevel } from '../logs/log-store';
 import { expandOf } from '../dag/expand';
@@ -15,50 +24,84 @@ import { toJsonText } from './json-value';
 import { secretParts, secretPartsOfVariable } from './secret-parts';
 import type { Stopper } from './stop';
 
-export interface ContextParts {
-  readonly workload: RunTask;
+export interface RunContextParts {
+  readonly run: RunTask['run'];
+  readonly attemptId: string;
   readonly dag: TaskContext['dag'];
-  readonly task: TaskContext['task'];
   readonly params: Record<string, unknown>;
-  readonly inputs: Record<string, unknown>;
   readonly api: ExecutionApi;
   readonly log: AttemptLog;
   readonly stopper: Stopper;
+}
+
+export interface ContextParts extends Omit<RunContextParts, 'run' | 'attemptId'> {
+  readonly workload: RunTask;
+  readonly task: TaskContext['task'];
+  readonly inputs: Record<string, unknown>;
   readonly host: OperatorHost;
   readonly defer: TaskContext['defer'];
 }
 
 export function makeContext(parts: ContextParts): TaskContext {
-  const { workload, api, log } = parts;
+  const { workload, task, api } = parts;
   const { run, attemptId } = workload;
-  const begun = Date.now();
+  let previous: Promise<PreviousSuccess | null> | undefined;
+  const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
+  const own: Omit<TaskContext, keyof RunContext> = {
+    task,
+    ti: taskInstanceInfo(workload, workload.tryStartedAt ?? Date.now()),
+    get prevDataIntervalStartSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.start ?? null));
+    },
+    get prevDataIntervalEndSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.end ?? null));
+    },
+    get prevStartDateSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.startDate ?? null));
+    },
+    get prevEndDateSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.endDate ?? null));
+    },
+    inputs: parts.inputs,
+    inlets: task['~written'].inlets ?? [],
+    outlets: task['~written'].outlets ?? [],
+    tryNumber: workload.tryNumber,
+    mapIndex: workload.mapIndex,
+    expandedTiCount: instanceCount(workload, task),
+    taskRescheduleCount: workload.piece,
+    attemptId,
+    xcom: makeXCom(workload, api),
+    defer: parts.defer,
+    '~engine': {
+      piece: workload.piece,
+      triggerRun: (request) => api.triggerRun(attemptId, request),
+      getRunState: (other) => api.getRunState(attemptId, other),
+      getExternalRuns: (query) => api.getExternalRuns(attemptId, query),
+      getDagTasks: (dagId) => api.getDagTasks(attemptId, dagId),
+    },
+    '~host': parts.host,
+  };
+  // Descriptors, since a spread would read every getter.
+  return Object.defineProperties(own, Object.getOwnPropertyDescriptors(runContext({ ...parts, run, attemptId }))) as TaskContext;
+}
+
+/** The part of the context that a run has, whichever task of it. */
+export type RunContext = Omit<CallbackContext, 'event' | 'reason' | 'exception' | 'task' | 'ti'>;
+
+export function runContext({ run, attemptId, dag, params, api, log, stopper }: RunContextParts): RunContext {
   // Calendar dates are made when they are read: most tasks read one or two of them, or none.
   let made: DagRunInfo | undefined;
   const dagRun = () => (made ??= makeDagRun(run));
-  let previous: Promise<PreviousSuccess | null> | undefined;
-  const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
-
+  const dated = (name: string) => dagRun().logicalDate ?? missing(name, 'logical date', run.runId);
   return {
-    dag: parts.dag,
-    task: parts.task,
-    ti: {
-      dagId: run.dagId,
-      taskId: workload.taskId,
-      runId: run.runId,
-      mapIndex: workload.mapIndex,
-      tryNumber: workload.tryNumber,
-      maxTries: workload.maxTries,
-      get startDate() {
-        return utc(workload.tryStartedAt ?? begun);
-      },
-    },
+    dag,
     get dagRun() {
       return dagRun();
     },
     runId: run.runId,
     runType: run.runType,
     get logicalDate() {
-      return dagRun().logicalDate ?? missing('logicalDate', 'logical date', run.runId);
+      return dated('logicalDate');
     },
     get dataIntervalStart() {
       return dagRun().dataIntervalStart ?? missing('dataIntervalStart', 'data interval', run.runId);
@@ -67,44 +110,23 @@ export function makeContext(parts: ContextParts): TaskContext {
       return dagRun().dataIntervalEnd ?? missing('dataIntervalEnd', 'data interval', run.runId);
     },
     get ds() {
-      return (dagRun().logicalDate ?? missing('ds', 'logical date', run.runId)).toFormat('yyyy-MM-dd');
+      return dated('ds').toFormat('yyyy-MM-dd');
     },
     get dsNodash() {
-      return (dagRun().logicalDate ?? missing('dsNodash', 'logical date', run.runId)).toFormat('yyyyMMdd');
+      return dated('dsNodash').toFormat('yyyyMMdd');
     },
     get ts() {
-      return (dagRun().logicalDate ?? missing('ts', 'logical date', run.runId)).toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
+      return dated('ts').toFormat("yyyy-MM-dd'T'HH:mm:ssZZ");
     },
     get tsNodash() {
-      return (dagRun().logicalDate ?? missing('tsNodash', 'logical date', run.runId)).toFormat("yyyyMMdd'T'HHmmss");
+      return dated('tsNodash').toFormat("yyyyMMdd'T'HHmmss");
     },
-    get prevDataIntervalStartSuccess() {
-      return previousSuccess().then((interval) => utcOrNull(interval?.start ?? null));
-    },
-    get prevDataIntervalEndSuccess() {
-      return previousSuccess().then((interval) => utcOrNull(interval?.end ?? null));
-    },
-    get prevStartDateSuccess() {
-      return previousSuccess().then((run) => utcOrNull(run?.startDate ?? null));
-    },
-    get prevEndDateSuccess() {
-      return previousSuccess().then((run) => utcOrNull(run?.endDate ?? null));
-    },
-    params: parts.params,
+    params,
     conf: run.conf,
-    inputs: parts.inputs,
-    inlets: parts.task['~written'].inlets ?? [],
-    outlets: parts.task['~written'].outlets ?? [],
-    tryNumber: workload.tryNumber,
-    mapIndex: workload.mapIndex,
-    expandedTiCount: instanceCount(workload, parts.task),
-    taskRescheduleCount: workload.piece,
-    attemptId,
     log: makeTaskLog(log),
     get signal() {
-      return parts.stopper.signal;
+      return stopper.signal;
     },
-    xcom: makeXCom(workload, api),
     variables: {
       async get(key: string, ...fallback: unknown[]): Promise<string> {
         const value = await api.getVariable(attemptId, key);
@@ -132,15 +154,24 @@ export function makeContext(parts: ContextParts): TaskContext {
       },
     },
     macros,
-    defer: parts.defer,
-    '~engine': {
-      piece: workload.piece,
-      triggerRun: (request) => api.triggerRun(attemptId, request),
-      getRunState: (run) => api.getRunState(attemptId, run),
-      getExternalRuns: (query) => api.getExternalRuns(attemptId, query),
-      getDagTasks: (dagId) => api.getDagTasks(attemptId, dagId),
+  };
+}
+
+type Instance = Pick<RunTask, 'run' | 'taskId' | 'mapIndex' | 'tryNumber' | 'maxTries'>;
+
+/** @param begun null: not known (a callback, after the fact): then it is the run's */
+export function taskInstanceInfo({ run, taskId, mapIndex, tryNumber, maxTries }: Instance, begun: Instant | null): TaskInstanceInfo {
+  const { dagId, runId } = run;
+  return {
+    dagId,
+    taskId,
+    runId,
+    mapIndex,
+    tryNumber,
+    maxTries,
+    get startDate() {
+      return utc(begun ?? run.startDate ?? run.runAfter);
     },
-    '~host': parts.host,
   };
 }
 

@@ -7,28 +7,32 @@ import { HIDDEN, isSensitiveName } from '../core/sensitive';
 import { renderFields } from '../templates/render';
 import { embedFromBundle } from '../templates/template-files';
 import type { AttemptLog } from './attempt-log';
+import type { Elements } from './elements';
 import { storable } from './error-info';
 
 export interface RenderedOptions {
+  /** Over those of the file. */
   readonly options: object;
-  /** Masked, cut, and only what JSON can hold. */
-  readonly shown: JsonObject;
+  /** Masked, cut, and only what JSON can hold. null: the task has no template options. */
+  readonly shown: JsonObject | null;
 }
 
-/** @returns null for a task without template options. @throws naming the field, line and column */
+/** @param elements the options that this instance of a mapped task has. @throws naming the field, line and column */
 export async function renderOptions(
   task: BaseOperator<unknown, object, string>,
+  elements: Pick<Elements, 'writtenOptions' | 'givenOptions'>,
   context: TaskContext,
   code: { readonly files: BundleCode['files']; readonly filePath: string },
   log: AttemptLog,
-): Promise<RenderedOptions | null> {
-  const fields = embedFromBundle(task, code.files, code.filePath);
-  if (Object.keys(fields).length === 0) return null;
-  const options = await renderFields(fields, context);
-  return {
-    options,
-    shown: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, showable(value, log, isSensitiveName(name))])),
-  };
+): Promise<RenderedOptions> {
+  const { writtenOptions, givenOptions } = elements;
+  const fields = embedFromBundle(task, { ...task['~written'], ...writtenOptions }, code.files, code.filePath);
+  const rendered = Object.keys(fields).length === 0 ? {} : await renderFields(fields, context);
+  const options = { ...writtenOptions, ...givenOptions, ...rendered };
+  const { templateFields } = task.constructor as typeof BaseOperator;
+  const known = Object.entries(options).filter(([name]) => templateFields.includes(name));
+  const shown = known.map(([name, value]) => [name, showable(value, log, isSensitiveName(name))] as const);
+  return { options, shown: shown.length > 0 ? Object.fromEntries(shown) : null };
 }
 
 const maxShownLength = 4_096;

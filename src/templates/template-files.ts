@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ThenceError } from '../core/errors';
+import type { Expand } from '../dag/expand';
 
 /** By path relative to the dags folder, with '/'. */
 export type TemplateFiles = { readonly [path: string]: string };
@@ -12,6 +13,7 @@ export type TemplateFiles = { readonly [path: string]: string };
 interface TemplatedTask {
   readonly id: string;
   readonly '~written': object;
+  readonly '~expand': Expand | null;
 }
 interface TemplatedClass {
   readonly templateFields: readonly string[];
@@ -33,18 +35,29 @@ export function readTemplateFiles(
         );
       return (files[key] ??= readTemplate(path.join(source.dagsFolder, key), name, option, task.id));
     };
-    embedTemplateFiles(task, read);
+    embedTemplateFiles(task, { ...task['~written'], ...literalsOf(task) }, read);
   }
   return files;
 }
 
+/** All elements of the options that are expanded over literals. */
+function literalsOf(task: TemplatedTask): Record<string, unknown> {
+  const keys = task['~expand']?.keys ?? [];
+  return Object.fromEntries(
+    keys.flatMap(({ name, target, source }) => (target === 'option' && source.kind === 'literal' ? [[name, source.elements]] : [])),
+  );
+}
+
 /**
- * The task's template options, with the names of template files replaced by their contents.
+ * The template options among `written`, with the names of template files replaced by their contents.
  * @param read (name as written, option) → content
  */
-export function embedTemplateFiles(task: TemplatedTask, read: (name: string, option: string) => string): Record<string, unknown> {
+function embedTemplateFiles(
+  task: TemplatedTask,
+  written: Readonly<Record<string, unknown>>,
+  read: (name: string, option: string) => string,
+): Record<string, unknown> {
   const { templateFields, templateExt } = task.constructor as unknown as TemplatedClass;
-  const written = task['~written'] as Readonly<Record<string, unknown>>;
   const embed = (value: unknown, option: string): unknown => {
     if (typeof value === 'string') return isFileName(value, templateExt) ? read(value, option) : value;
     return Array.isArray(value) ? value.map((one) => embed(one, option)) : value;
@@ -53,9 +66,14 @@ export function embedTemplateFiles(task: TemplatedTask, read: (name: string, opt
   return Object.fromEntries(present.map((field) => [field, embed(written[field], field)]));
 }
 
-/** What a runner uses: contents come from the bundle. */
-export function embedFromBundle(task: TemplatedTask, files: TemplateFiles, filePath: string): Record<string, unknown> {
-  return embedTemplateFiles(task, (name, option) => {
+/** What a runner uses: contents come from the bundle. @param written the task's options, those of its instance over them */
+export function embedFromBundle(
+  task: TemplatedTask,
+  written: Readonly<Record<string, unknown>>,
+  files: TemplateFiles,
+  filePath: string,
+): Record<string, unknown> {
+  return embedTemplateFiles(task, written, (name, option) => {
     const content = files[keyOf(filePath, name)];
     if (content === undefined)
       throw new ThenceError(

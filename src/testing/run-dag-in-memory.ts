@@ -19,6 +19,7 @@ import { createMemoryExecutionApi } from '../execution-api/memory-execution-api'
 import { MemoryLedger } from '../ledger/memory/memory-ledger';
 import type { MemoryTask } from '../ledger/memory/memory-rows';
 import type { LogLine } from '../logs/log-store';
+import { subjectOf } from '../core/workload';
 import { toRunTask } from '../scheduler/to-run-task';
 import { secretsOfConfig } from '../secrets/secrets';
 import { silentLogger } from '../telemetry/create-logger';
@@ -131,7 +132,7 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
   const executor = new ForegroundExecutor({
     home: scratch,
     killGraceMs: config.killGraceMs,
-    onLine: (line, task) => options.onLine?.(task.taskId, line),
+    onLine: (line, work) => options.onLine?.(subjectOf(work), line),
   });
   const announce = announcer(ledger, run, options.onState);
   let ended!: () => void;

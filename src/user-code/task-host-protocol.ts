@@ -1,13 +1,13 @@
 /** What an executor and a host that runs tasks for it (a task process, or a thread) say to each other. */
 import type { CancelReason } from '../../executors/executor';
-import type { AttemptOutcome, RunTask } from '../core/workload';
+import type { AttemptOutcome, UserWork } from '../core/workload';
 import type { ApiReply, ApiRequest } from '../execution-api/ipc';
 
 /** `timeout`: the executor's own clock says that executionTimeout is over; it also counts while the task's thread is busy. */
 export type StopReason = CancelReason | 'timeout';
 
 export type ToHost =
-  | { readonly kind: 'run'; readonly task: RunTask }
+  | { readonly kind: 'run'; readonly task: UserWork }
   | { readonly kind: 'cancel'; readonly attemptId: string; readonly why: StopReason }
   | { readonly kind: 'api'; readonly reply: ApiReply };
 

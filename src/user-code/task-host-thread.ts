@@ -4,7 +4,7 @@
  * stops in the other direction.
  */
 import { MessageChannel, parentPort, threadId } from 'node:worker_threads';
-import type { AttemptOutcome, RunTask } from '../core/workload';
+import type { AttemptOutcome, UserWork } from '../core/workload';
 import { createApiClient } from '../execution-api/ipc';
 import { TaskHost } from './task-host';
 import type { ThreadHello, FromThread, ToThread } from './task-thread-protocol';
@@ -37,7 +37,7 @@ parentPort!.postMessage({ kind: 'thence-thread', threadId, port: port2 } satisfi
  * @returns the outcome of an attempt that left nothing over. Else the outcome goes through the port at once, and this returns null when
  * the leftovers have gone, or never: then the executor host ends the thread.
  */
-export async function run(task: RunTask): Promise<AttemptOutcome | null> {
+export async function run(task: UserWork): Promise<AttemptOutcome | null> {
   const outcome = await host.run(task);
   if (host.isSettled()) return outcome;
   send({ kind: 'outcome', outcome });

@@ -3,7 +3,7 @@
  * and says whether it left the place as it was.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { AttemptOutcome, BundleCode, Outcome, RunTask } from '../core/workload';
+import type { AttemptOutcome, BundleCode, Outcome, UserWork } from '../core/workload';
 import type { OperatorHost } from '../dag/context';
 import type { ExecutionApi } from '../execution-api/execution-api';
 import { AttemptLog, fileSink } from '../runner/attempt-log';
@@ -12,8 +12,9 @@ import { attemptScope } from '../runner/attempt-scope';
 import type { AttemptScope } from '../runner/attempt-scope';
 import { installCapture } from '../runner/capture';
 import { errorInfo, errorText } from '../runner/error-info';
+import type { LoadedFile } from '../runner/find-task';
+import { runCallback } from '../runner/run-callback';
 import { failedOutcome, runTask, stoppedOutcome } from '../runner/run-task';
-import type { LoadedFile } from '../runner/run-task';
 import { Stopper, TaskStopped } from '../runner/stop';
 import { BundleCache, triggersOf } from './evaluate-bundle';
 import { GuardedEnv } from './guarded-env';
@@ -30,7 +31,7 @@ export interface TaskHostOptions {
   /** Takes what no attempt can be found for as the running or last attempt's: right in a host, wrong beside code of our own. @default true */
   readonly takesStrays?: boolean;
   /** Where an attempt's lines go. @default its log file */
-  readonly sink?: (task: RunTask) => LineSink;
+  readonly sink?: (task: UserWork) => LineSink;
   /** The attempt's living children changed. */
   readonly onChildren?: (scope: AttemptScope) => void;
 }
@@ -41,7 +42,7 @@ const settleDelaysMs = [0, 0, 0, 2, 10, 40];
 export class TaskHost {
   private scope: AttemptScope | null = null;
   private stopper = new Stopper();
-  private task: RunTask | null = null;
+  private task: UserWork | null = null;
   private fail: (error: unknown) => void = () => {};
   /** Something of an ended attempt was seen: this host must not be used again. */
   private haunted = false;
@@ -59,7 +60,7 @@ export class TaskHost {
   }
 
   /** Never rejects. When it resolves the log is complete; `settle` says whether anything is left over. */
-  async run(task: RunTask): Promise<AttemptOutcome> {
+  async run(task: UserWork): Promise<AttemptOutcome> {
     this.resources ??= countResources();
     const scope = this.begin(task);
     const meter = this.options.ownProcess ? startMeter() : null;
@@ -105,7 +106,7 @@ export class TaskHost {
     this.env.close(attemptVariable);
   }
 
-  private begin(task: RunTask): AttemptScope {
+  private begin(task: UserWork): AttemptScope {
     const sink = this.options.sink?.(task) ?? fileSink(task.logPath);
     const log = new AttemptLog(sink, Date.now, () => (this.haunted = true));
     const scope: AttemptScope = {
@@ -125,7 +126,7 @@ export class TaskHost {
     return scope;
   }
 
-  private async perform(task: RunTask, scope: AttemptScope): Promise<Outcome> {
+  private async perform(task: UserWork, scope: AttemptScope): Promise<Outcome> {
     const { stopper } = this;
     const { log } = scope;
     const uncaught = new Promise<Outcome>((resolve) => {
@@ -135,18 +136,13 @@ export class TaskHost {
         resolve(stopper.reason ? stoppedOutcome(stopper.reason, null, log) : failedOutcome(error, log, true));
       };
     });
-    const ran = runTask(task, {
-      api: this.options.api,
-      load: (workload) => this.load(workload),
-      log,
-      stopper,
-      host: this.operatorHost(scope),
-    });
+    const deps = { api: this.options.api, load: (work: UserWork) => this.load(work), log, stopper };
+    const ran = task.kind === 'run-task' ? runTask(task, { ...deps, host: this.operatorHost(scope) }) : runCallback(task, deps);
     return Promise.race([ran, uncaught]);
   }
 
   /** Outside the attempt's scope: what the module starts while it loads belongs to no attempt. */
-  private load(task: RunTask): Promise<LoadedFile> {
+  private load(task: UserWork): Promise<LoadedFile> {
     return attemptScope.exit(async () => {
       let bundle: BundleCode | null = null;
       const fetch = async () => (bundle = await this.options.api.getBundle(task.bundleHash));

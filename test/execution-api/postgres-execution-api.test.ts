@@ -81,6 +81,42 @@ test('rendered templates are kept with the task instance', async () => {
   expect(rows).toEqual([{ rendered: { command: 'b' } }]);
 });
 
+test('one element of a list, an object or the instances of a mapped task, as it is when it is asked for', async () => {
+  const mapped = await runPk({ runId: 'mapped', logicalDate: '2026-01-08T00:00:00Z' });
+  const { attempt } = await insertTaskInstance(db.pool, { run: mapped, taskId: 'three', state: 'running', mapIndex: 0 });
+  const pull = (taskId: string, index: number) => api.pullMapItem(attempt!, { taskId, index });
+  await insertXcom(db.pool, { run: mapped, taskId: 'list', value: [{ n: 1 }, 'two'] });
+  await insertXcom(db.pool, { run: mapped, taskId: 'object', value: { a: 1, b: [2] } });
+  await insertXcom(db.pool, { run: mapped, taskId: 'number', value: 5 });
+  for (const mapIndex of [0, 2, 11]) await insertXcom(db.pool, { run: mapped, taskId: 'fan', value: `of ${mapIndex}`, mapIndex });
+  await db.pool.query(`INSERT INTO task_tally (run, task_id, lengths, length, success) VALUES ($1, 'fan', '{12}', 12, 12)`, [mapped]);
+
+  expect(await Promise.all([pull('list', 0), pull('list', 1), pull('object', 1)])).toEqual(['{"n":1}', '"two"', '["b",[2]]']);
+  expect(await Promise.all([pull('fan', 0), pull('fan', 1), pull('fan', 2)])).toEqual(['"of 0"', '"of 2"', '"of 11"']);
+  for (const [taskId, index] of [
+    ['list', 2],
+    ['fan', 3],
+    ['number', 0],
+    ['nobody', 0],
+  ] as const)
+    await expect(pull(taskId, index)).rejects.toThrow(`task "${taskId}" has no element ${index} to map over`);
+
+  await db.pool.query(`UPDATE xcom SET value = '["new"]', at = clock_timestamp() WHERE run = $1 AND task_id = 'list'`, [mapped]);
+  expect(await pull('list', 0)).toBe('"new"');
+  await db.pool.query(`DELETE FROM xcom WHERE run = $1 AND task_id = 'fan' AND map_index = 0`, [mapped]);
+  await db.pool.query(`UPDATE task_tally SET success = 11, failed = 1 WHERE run = $1`, [mapped]);
+  expect(await pull('fan', 0)).toBe('"of 2"');
+  await expect(api.pullMapItem(ended, { taskId: 'one', index: 0 })).rejects.toMatchObject(gone);
+});
+
+test('a mapped instance keeps its newest label', async () => {
+  await api.setMapLabel(live, 'a.csv');
+  await api.setMapLabel(live, 'b.csv');
+  const { rows } = await db.pool.query('SELECT d.map_label FROM ti_detail d JOIN attempt a ON a.ti = d.ti WHERE a.id = $1', [live]);
+  expect(rows).toEqual([{ map_label: 'b.csv' }]);
+  await expect(api.setMapLabel(ended, 'x')).rejects.toMatchObject(gone);
+});
+
 test('a bundle comes by its hash; an unknown one is an error that is not kept', async () => {
   expect(await api.getBundle(dag.bundleHash)).toMatchObject({ hash: dag.bundleHash, format: 'cjs', code: 'the code', files: {} });
   await expect(api.getBundle('nowhere')).rejects.toThrow('no stored code with the hash nowhere');
@@ -96,7 +132,8 @@ test('previousSuccess is the interval of the newest earlier run that succeeded',
   await runPk({ runId: 'bad2', state: 'failed', ...times(2) });
   await runPk({ runId: 'ok5', state: 'success', ...times(5) });
   const previous = await api.previousSuccess(live);
-  expect(previous).toEqual({ start: Date.parse(day(1)), end: Date.parse(day(2)) });
+  expect(previous).toMatchObject({ start: Date.parse(day(1)), end: Date.parse(day(2)) });
+  expect(previous!.endDate).toBeGreaterThanOrEqual(previous!.startDate!);
 });
 
 test('variables and connections come from the configuration', async () => {

@@ -41,6 +41,31 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
     };
     const isDead = async (pid: number) => eventually(() => expect(isRunning(pid)).toBe(false));
 
+    describe('callbacks', () => {
+      const callback = (event: 'success' | 'failure') => {
+        const { run: dagRun, attemptId, bundleHash, filePath, dagsFolder, logPath } = run.task('called');
+        const task = { taskId: 'called', mapIndex: -1, tryNumber: 1, maxTries: 1 };
+        const error = event === 'failure' ? { name: 'Error', message: 'the load', stack: null } : null;
+        return {
+          kind: 'run-callback' as const,
+          ...{ attemptId, bundleHash, filePath, dagsFolder, logPath, run: dagRun, event, task, error },
+          ...{ reason: null, executionTimeoutMs: 10_000, isolation: 'warm' as const, memoryMb: null },
+        };
+      };
+
+      test('a callback runs as a task does, with a log of its own', async () => {
+        const work = callback('success');
+        expect((await run.outcomeOf(work)).outcome).toEqual({ kind: 'success', returnValue: null, branch: null });
+        expect(run.text(work)).toBe('called is done');
+      });
+
+      test('a callback that throws has failed', async () => {
+        const work = callback('failure');
+        expect(messageOf((await run.outcomeOf(work)).outcome)).toBe('nobody hears of the load');
+        expect(run.text(work)).toMatch(/onFailure failed: Error: nobody hears of the load/);
+      });
+    });
+
     describe('outcomes', () => {
       test('a task that returns nothing and prints nothing succeeds, without a log file and without a question to the engine', async () => {
         const task = run.task('silent');

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runCli } from '../support/run-cli';
+import { subjectOf } from '../../src/core/workload';
 import { ForegroundExecutor } from '../../executors/foreground/foreground-executor';
 import type { LogLine } from '../../src/logs/log-store';
 import { startHarness } from './harness';
@@ -13,7 +14,7 @@ let lines: { task: string; line: LogLine }[] = [];
 beforeEach(async () => {
   lines = [];
   run = await startHarness(
-    (home) => new ForegroundExecutor({ home, killGraceMs: 200, onLine: (line, task) => lines.push({ task: task.taskId, line }) }),
+    (home) => new ForegroundExecutor({ home, killGraceMs: 200, onLine: (line, work) => lines.push({ task: subjectOf(work), line }) }),
     1,
   );
 });

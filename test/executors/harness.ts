@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { CancelReason, Executor } from '../../executors/executor';
 import type { JsonObject } from '../../src/core/json';
-import type { AttemptOutcome, RunTask } from '../../src/core/workload';
+import type { AttemptOutcome, RunTask, UserWork } from '../../src/core/workload';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
 import type { LogLine } from '../../src/logs/log-store';
 import type { Logger } from '../../src/telemetry/logger';
@@ -20,12 +20,12 @@ export interface Harness {
   readonly api: TestApi;
   task(taskId: string, overrides?: Partial<Omit<RunTask, 'run'>> & { conf?: RunTask['run']['conf'] }): RunTask;
   /** Runs it and waits for its outcome. */
-  outcomeOf(task: RunTask): Promise<AttemptOutcome>;
-  begin(task: RunTask): void;
-  cancel(task: RunTask, why: CancelReason): void;
-  ended(task: RunTask): Promise<AttemptOutcome>;
-  log(task: RunTask): LogLine[];
-  text(task: RunTask): string;
+  outcomeOf(task: UserWork): Promise<AttemptOutcome>;
+  begin(task: UserWork): void;
+  cancel(task: UserWork, why: CancelReason): void;
+  ended(task: UserWork): Promise<AttemptOutcome>;
+  log(task: UserWork): LogLine[];
+  text(task: UserWork): string;
   stop(graceMs?: number): Promise<void>;
 }
 

@@ -1,0 +1,71 @@
+/** Runs the callbacks of one event of a task or a run, inside a host, with a log of their own. Nothing is thrown. */
+import type { ErrorInfo, Outcome, RunCallback } from '../core/workload';
+import { CALLBACK_OPTION, callbacksOf } from '../dag/callbacks';
+import type { CallbackContext, CallbackError, TaskCallbackContext } from '../dag/context';
+import type { ExecutionApi } from '../execution-api/execution-api';
+import { ThenceError } from '../core/errors';
+import type { AttemptLog } from './attempt-log';
+import { callBack } from './call-back';
+import { runContext, taskInstanceInfo } from './context';
+import { findDag, findTask, type AnyTask, type FoundDag, type LoadFile } from './find-task';
+import { parseParams } from './params';
+import { failedOutcome, stoppedOutcome } from './run-task';
+import type { Stopper } from './stop';
+
+export interface CallbackDeps {
+  readonly api: ExecutionApi;
+  readonly load: LoadFile;
+  readonly log: AttemptLog;
+  readonly stopper: Stopper;
+}
+
+/** success: all of them returned · failed: one threw; `retryable` is false then, since others may have done their work. */
+export async function runCallback(workload: RunCallback, deps: CallbackDeps): Promise<Outcome> {
+  const { log, stopper } = deps;
+  const what = CALLBACK_OPTION[workload.event];
+  try {
+    const found = await findDag(workload, `to run ${what}`, deps.load);
+    const task = workload.task && findTask(found, workload.task.taskId, workload.filePath).task;
+    const callbacks = callbacksOf<CallbackContext>(task ? task['~written'] : found.dag.options, workload.event);
+    const context = await callbackContext(workload, found, task, deps);
+    const thrown = await callBack(callbacks, context, what, log);
+    if (stopper.reason) return stoppedOutcome(stopper.reason, null, log);
+    if (thrown.length > 0) return failedOutcome(thrown[0], log, false, 'logged');
+    return { kind: 'success', returnValue: null, branch: null };
+  } catch (error) {
+    if (stopper.reason) return stoppedOutcome(stopper.reason, null, log);
+    if (error instanceof ThenceError && error.code === 'UNAVAILABLE') return { kind: 'not-started', message: error.message };
+    return failedOutcome(error, log, false);
+  }
+}
+
+async function callbackContext(
+  workload: RunCallback,
+  { dag }: FoundDag,
+  task: AnyTask | null,
+  { api, log, stopper }: CallbackDeps,
+): Promise<CallbackContext> {
+  const { run, attemptId, event, reason, error } = workload;
+  const params = await parseParams(dag.id, dag.options.params, run.conf).catch(() => ({ ...run.conf })); // why it failed, perhaps
+  const base = runContext({ run, attemptId, dag, params, api, log, stopper });
+  const about = { event, reason, exception: error && exceptionOf(error) };
+  const instance = workload.task;
+  const ofTask: Omit<TaskCallbackContext, keyof typeof base> | Omit<CallbackContext, keyof typeof base> =
+    task && instance
+      ? {
+          ...about,
+          task,
+          ti: taskInstanceInfo({ ...instance, run }, null),
+          tryNumber: instance.tryNumber,
+          mapIndex: instance.mapIndex,
+          inlets: task['~written'].inlets ?? [],
+          outlets: task['~written'].outlets ?? [],
+        }
+      : { ...about, task: null, ti: null };
+  return Object.defineProperties(ofTask, Object.getOwnPropertyDescriptors(base)) as CallbackContext;
+}
+
+/** An error like the one that was thrown, in another process perhaps. */
+function exceptionOf({ name, message, stack }: ErrorInfo): CallbackError {
+  return Object.assign(new Error(message), { name, stack: stack ?? `${name}: ${message}` });
+}
