@@ -29,7 +29,10 @@ export function applyDecision(state: MemoryState, run: MemoryRun, decision: RunD
   run.waitsForPast = decision.waitsForPast;
   for (const owner of decision.expand) expandOwner(state, run, owner, now);
   if (decision.failFast) ended.push(...stopRun(state, run, 'fail_fast', now));
-  if (decision.ends) endRun(state, run, decision.ends, now);
+  if (decision.ends) {
+    const { failFast } = state.versionOf(run).dag.spec;
+    endRun(state, run, decision.ends, now, decision.ends === 'failed' && failFast ? 'fail_fast' : null);
+  }
   return ended;
 }
 
@@ -51,7 +54,7 @@ function changeState(task: MemoryTask, to: Pick<Transition, 'expected' | 'state'
 const instances = (run: MemoryRun, taskId: string) =>
   [...(run.instances.get(taskId)?.values() ?? [])].sort((a, b) => a.mapIndex - b.mapIndex);
 
-const began: ReadonlySet<string | null> = new Set(['queued', 'running', 'restarting', 'deferred', 'up_for_reschedule']);
+const began: ReadonlySet<string | null> = new Set(['queued', 'running', 'restarting', 'deferred', 'up_for_reschedule', 'up_for_retry']);
 
 /** What runs or sleeps fails and is stopped, what has not begun is skipped; teardowns go on unless the run is over. */
 export function stopRun(state: MemoryState, run: MemoryRun, reason: 'fail_fast' | 'run_ended', now: Instant): MemoryTask[] {
@@ -62,6 +65,9 @@ export function stopRun(state: MemoryState, run: MemoryRun, reason: 'fail_fast' 
     if (attempt && attempt.state !== 'ended') attempt.state = 'ending';
     const to = began.has(task.state) ? 'failed' : 'skipped';
     Object.assign(task, { state: to, reason, admissible: false, dueAt: null, startDate: task.startDate ?? now, endDate: now });
+    if (to === 'failed' && task.compiled.spec.callbacks?.includes('failure')) {
+      state.callbacks.push({ run, task, event: 'failure', tryNumber: task.tryNumber, reason, error: null });
+    }
   }
   Object.assign(run, { woken: true, changed: null });
   return stopped;

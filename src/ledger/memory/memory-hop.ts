@@ -49,17 +49,15 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
   };
 }
 
-/** Again for those that were expanded or stopped. */
+/** One after the other, since runs of one DAG may share limits; again those that were expanded or stopped. */
 function resolveAll(state: MemoryState, runs: readonly MemoryRun[], decide: Decide, now: number): MemoryTask[] {
   const finished: MemoryTask[] = [];
-  for (let left = runs; left.length > 0; left = left.filter((run) => run.woken && run.state === 'running')) {
-    const running = left.filter((run) => run.state === 'running');
-    const decisions = decide(
-      running.map((run) => lockedRun(state, run)),
-      now,
-    );
-    for (const run of left) Object.assign(run, { changed: [], woken: false });
-    for (const decision of decisions) finished.push(...applyDecision(state, state.runs.get(decision.run)!, decision, now));
+  for (const run of runs) {
+    do {
+      const decisions = run.state === 'running' ? decide([lockedRun(state, run)], now) : [];
+      Object.assign(run, { changed: [], woken: false });
+      for (const decision of decisions) finished.push(...applyDecision(state, run, decision, now));
+    } while (run.woken && run.state === 'running');
   }
   return finished;
 }

@@ -35,7 +35,7 @@ export interface MemoryRun {
   endDate: Instant | null;
   /** By dagrunTimeout. */
   deadlineAt: Instant | null;
-  endReason: 'timeout' | null;
+  endReason: 'timeout' | 'fail_fast' | null;
   /** Of the whole run, since it was last started by anybody else. */
   retriesUsed: number;
   /** When it starts again by itself. */

@@ -124,8 +124,8 @@ function pauseAfterFailures(state: MemoryState, dagId: string): void {
   if (maxConsecutiveFailedRuns === 0 || dag.isPaused) return;
   const last = state
     .runsOf(dagId)
-    .filter((run) => run.endDate !== null && run.endDate >= dag.unpausedAt && run.retryAt === null)
-    .sort((a, b) => b.endDate! - a.endDate! || b.pk - a.pk)
+    .filter((run) => run.endDate !== null && run.endDate >= dag.unpausedAt && run.retryAt === null && !run.new.backfill)
+    .sort((a, b) => b.new.runAfter - a.new.runAfter || b.pk - a.pk)
     .slice(0, maxConsecutiveFailedRuns);
   if (last.length === maxConsecutiveFailedRuns && last.every((run) => run.state === 'failed')) state.setPaused(dag, true);
 }

@@ -35,8 +35,11 @@ function waitsForPast(state: MemoryState, run: MemoryRun): Set<string> {
   const earlier = state.runsOf(dagId).filter((other) => other.new.logicalDate !== null && other.new.logicalDate < logicalDate);
   if (earlier.length === 0) return new Set();
   const previous = earlier.reduce((a, b) => (b.new.logicalDate! > a.new.logicalDate! ? b : a));
-  if (previous.state === 'queued') return new Set(dag.usesPast);
-  const isFar = (taskId: string) => instancesOf(previous, taskId).every(({ state }) => state === 'success' || state === 'skipped');
+  // A task that the run before has never had holds nobody up, unless that run has not even begun.
+  const isFar = (taskId: string) => {
+    const tasks = instancesOf(previous, taskId);
+    return tasks.every(({ state }) => state === 'success' || state === 'skipped') && (tasks.length > 0 || previous.state !== 'queued');
+  };
   return new Set(
     dag.usesPast.filter((taskId) => {
       const { spec, downstream } = dag.tasks.get(taskId)!;
@@ -58,10 +61,9 @@ function dagRoom(state: MemoryState, run: MemoryRun): RunView['dagRoom'] {
   if (maxActiveTasksPerDag === Infinity && limited.length === 0) return null;
   const { dagId } = run.new;
   const live = [...state.attempts.values()].filter((attempt) => attempt.state !== 'ended' && attempt.state !== 'parked');
-  const active = [
-    ...live.map(({ task }) => task).filter((task) => task.run.new.dagId === dagId),
-    ...state.runsOf(dagId).flatMap((other) => [...everyTask(other)].filter((task) => task.admissible)),
-  ];
+  const admissible = state.runsOf(dagId).flatMap((other) => [...everyTask(other)].filter((task) => task.admissible));
+  const ofDag = live.map(({ task }) => task).filter((task) => task.run.new.dagId === dagId);
+  const active = [...new Set([...ofDag, ...admissible])];
   return {
     tasks: maxActiveTasksPerDag - active.length,
     byTask: new Map(limited.map(({ spec }) => [spec.id, spec.maxActiveTisPerDag! - active.filter(({ id }) => id === spec.id).length])),
