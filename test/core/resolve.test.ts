@@ -1,31 +1,5 @@
-import { resolve as resolveChanges } from '../../src/core/resolve';
-import type { RunView, TaskSnapshot, Transition } from '../../src/core/resolve';
 import { leftOutByBranch } from '../../src/core/branches';
-import type { TaskState } from '../../src/core/states';
-import { compileDag } from '../../src/dag-spec/compiled-dag';
-import type { CompiledDag } from '../../src/dag-spec/compiled-dag';
-import { unmappedView } from '../../src/ledger/unmapped-view';
-import { dagSpec } from '../support/factories';
-import type { DagSpecInput } from '../support/factories';
-
-const NOW = 1000;
-const compile = (input: Omit<DagSpecInput, 'dagId'>) => compileDag('v', dagSpec({ dagId: 'd', ...input }));
-const nothing: TaskSnapshot = { state: null, reason: null, admissible: false, dueAt: null, branch: null };
-
-function view(dag: CompiledDag, states: Record<string, TaskState | Partial<TaskSnapshot>> = {}, held = false): RunView {
-  const snapshot = (id: string) => {
-    const given = states[id] ?? {};
-    return { ...nothing, ...(typeof given === 'string' ? { state: given } : given) };
-  };
-  return { ...unmappedView(new Map(dag.order.map(({ spec }) => [spec.id, snapshot(spec.id)]))), held };
-}
-
-/** With changed tasks by id. */
-const resolve = (dag: CompiledDag, run: RunView, changed: readonly string[] | null, now: number) =>
-  resolveChanges(dag, run, changed && changed.map((taskId) => ({ taskId, mapIndex: -1 })), now);
-
-const stateOf = (transitions: readonly Transition[]) => Object.fromEntries(transitions.map(({ taskId, state }) => [taskId, state]));
-const admitted = (transitions: readonly Transition[]) => transitions.filter(({ admissible }) => admissible).map(({ taskId }) => taskId);
+import { admitted, compile, nothing, NOW, resolve, stateOf, view } from './view';
 
 describe('resolving a run', () => {
   const chain = compile({ tasks: ['a', 'b', 'c'], edges: [['a', 'b'], ['b', 'c']] }); // prettier-ignore
@@ -104,7 +78,7 @@ describe('resolving a run', () => {
 
     it('is shut while the run is held, and takes back what had passed but not begun', () => {
       const states = { a: 'running', b: { state: 'scheduled', admissible: true }, c: 'scheduled' } as const;
-      expect(resolve(wide, view(wide, states, true), null, NOW)).toMatchObject({
+      expect(resolve(wide, view(wide, states, { held: true }), null, NOW)).toMatchObject({
         transitions: [
           { taskId: 'b', expected: 'scheduled', state: 'scheduled', admissible: false },
           { taskId: 'd', admissible: false },
