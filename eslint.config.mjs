@@ -10,7 +10,7 @@ const room = (files, banned, why) => ({
   },
 });
 
-const outside = 'dag|dag-processor|ledger|db|engine|scheduler|user-code|runner|execution-api|commands|read-model|logs|auth|config|telemetry|service|cli|executors|webserver|operators|migrations|app|processes|test';
+const outside = 'dag|dag-processor|ledger|db|engine|scheduler|triggerer|user-code|runner|execution-api|commands|read-model|logs|auth|config|telemetry|service|cli|executors|webserver|operators|migrations|app|processes|test';
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'webserver/public/**', '**/fixtures/**', 'coverage/**', 'test/tmp/**', '.thence/**'] },
@@ -44,6 +44,7 @@ export default tseslint.config(
   room(['src/core/**', 'src/timetables/**', 'src/dag-spec/**'], outside, 'core, timetables and dag-spec are pure values and rules: they import nothing above them.'),
   room(['operators/**'], '(src/)?(scheduler|ledger|db|engine|commands|read-model)|executors|webserver', 'Operators are user-side code: they reach the engine only through the context.'),
   room(['src/runner/**', 'src/user-code/**', 'executors/**'], '(src/)?(ledger|db|scheduler|engine|commands|read-model)|webserver', 'What runs user code has no database; it speaks the ExecutionApi.'),
+  room(['src/triggerer/**'], '(src/)?(scheduler|engine|dag|dag-processor|commands|read-model)|operators|executors|webserver', 'A triggerer looks and waits; what follows is decided by schedulers, and user code runs in its hosts.'),
   room(['src/scheduler/**', 'src/engine/**'], 'user-code|runner|dag|operators|webserver|executors/(?!executor$).*', 'The scheduler imports no user code and no concrete executor.'),
   room(['webserver/**'], '(src/)?(scheduler|dag-processor|engine|user-code|runner)|executors', 'Pages read through the read-model and write through commands.'),
   { files: ['test/**', 'bench/**'], rules: { '@typescript-eslint/unbound-method': 'off' } },

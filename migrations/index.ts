@@ -2,6 +2,7 @@ import { Initial1763800000000 } from './1763800000000-initial';
 import { SchedulingSemantics1763810000000 } from './1763810000000-scheduling-semantics';
 import { Secrets1763812000000 } from './1763812000000-secrets';
 import { ParkedSlots1763813000000 } from './1763813000000-parked-slots';
+import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
-export const migrations = [Initial1763800000000, SchedulingSemantics1763810000000, Secrets1763812000000, ParkedSlots1763813000000] as const;
+export const migrations = [Initial1763800000000, SchedulingSemantics1763810000000, Secrets1763812000000, ParkedSlots1763813000000, LooksOfSession1763814000000] as const;

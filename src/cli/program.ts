@@ -18,11 +18,12 @@ const processes = () => load('./commands/processes') as typeof import('./command
 const groups: readonly Group[] = [
   {
     name: 'standalone',
-    summary: 'everything in one go: database, scheduler, DAG processor and web server',
+    summary: 'everything in one go: database, scheduler, DAG processor, triggerer and web server',
     load: () => processes().standalone,
   },
   { name: 'scheduler', summary: 'start a scheduler with its executors', load: () => processes().scheduler },
   { name: 'dag-processor', summary: 'watch the DAGs folder and store what its files make', load: () => processes().dagProcessor },
+  { name: 'triggerer', summary: 'wait for deferred tasks, thousands at once', load: () => processes().triggerer },
   { name: 'webserver', summary: 'start the web UI and the REST API', load: () => processes().webserver },
   {
     name: 'init',

@@ -10,6 +10,8 @@ export interface Config {
   /** First is the default executor. */
   readonly executors: readonly string[];
   readonly parallelism: number;
+  /** Triggers of users that one triggerer runs at once. */
+  readonly triggererCapacity: number;
   readonly host: string;
   readonly port: number;
   /** Signs sessions and tokens, and encrypts variables and connections. null: generated into the home (0600) by the first process that needs it. */

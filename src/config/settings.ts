@@ -27,6 +27,7 @@ export const defaults: Omit<Config, 'home' | 'dagsFolder' | 'loadExamples' | 'co
   databaseDirectUrl: null,
   executors: ['local'],
   parallelism: 32,
+  triggererCapacity: 1_000,
   host: '127.0.0.1',
   port: 8080,
   secretKey: null,
@@ -64,6 +65,7 @@ export const settings: readonly Setting[] = [
     schema: executors,
   }),
   integer('parallelism', 'THENCE_PARALLELISM', 1, 10_000),
+  integer('triggererCapacity', 'THENCE_TRIGGERER_CAPACITY', 1, 1_000_000),
   text('host', 'THENCE_HOST', 'a host name or address to listen on'),
   integer('port', 'THENCE_PORT', 0, 65_535),
   secret('secretKey', 'THENCE_SECRET_KEY', 16),
@@ -128,7 +130,7 @@ function secret(field: 'secretKey' | 'secretKeyPrevious' | 'adminPassword', vari
 }
 
 function integer(
-  field: 'parallelism' | 'port' | 'dagFileMemoryMb' | 'maxXcomBytes' | 'maxLostTries',
+  field: 'parallelism' | 'triggererCapacity' | 'port' | 'dagFileMemoryMb' | 'maxXcomBytes' | 'maxLostTries',
   variable: string,
   least: number,
   most: number,

@@ -8,7 +8,7 @@ import { ThenceError } from '../core/errors';
 import type { JsonObject, JsonValue } from '../core/json';
 import { toJsonText } from '../runner/json-value';
 import { BRAND, isBranded, type Brand } from './brand';
-import type { TaskLog } from './context';
+import type { Connections, TaskLog, Variables } from './context';
 import type { Jsonify } from './jsonify';
 import { show } from './option-checks';
 
@@ -22,6 +22,8 @@ export interface TriggerContext {
   readonly signal: AbortSignal;
   /** The log of the waiting try; so is `console`. */
   readonly log: TaskLog;
+  readonly variables: Variables;
+  readonly connections: Connections;
 }
 
 /**

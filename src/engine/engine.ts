@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** Tells other processes that work is left which this one has no room for. */
   readonly wakePeers?: () => void;
+  /** New waits have been committed. */
+  readonly onDeferred?: () => void;
   /** After each hop: for metrics, and to start queued runs when others ended. */
   readonly onHop?: (result: HopResult, tookMs: number) => void;
   /** Between two looks for wakes and due tasks that nobody announced. Default 1000. */
@@ -155,7 +157,7 @@ export class Engine {
   }
 
   private async hop(): Promise<void> {
-    const { ledger, session, limit, dispatch, wakePeers, onHop } = this.options;
+    const { ledger, session, limit, dispatch, wakePeers, onDeferred, onHop } = this.options;
     const { outcomes, runs } = this.nextBatch();
     const started = this.started.splice(0);
     for (const run of runs) this.runs.delete(run);
@@ -178,6 +180,7 @@ export class Engine {
     if (session() !== owner) this.outcomes.push(...result.claimed.map(handBack));
     else if (result.claimed.length > 0) dispatch(result.claimed);
     if (result.starving) wakePeers?.();
+    if (outcomes.some(({ outcome }) => outcome.kind === 'deferred')) onDeferred?.();
     if (result.nextDueInMs !== null) this.lookWithin(result.nextDueInMs);
     onHop?.(result, performance.now() - begin);
   }

@@ -1,5 +1,5 @@
 /**
- * `thence standalone`: everything on one machine. Prepares the database, then keeps a scheduler, a DAG processor and a web server
+ * `thence standalone`: everything on one machine. Prepares the database, then keeps a scheduler, a DAG processor, a triggerer and a web server
  * alive as child processes. When the embedded Postgres dies, it is started again here; the children wait for it.
  */
 import { existsSync } from 'node:fs';
@@ -31,7 +31,7 @@ export async function runStandalone(config: Config): Promise<number> {
 
     const env = childEnvironment(config, { databaseUrl: server.url, examplesUrl });
     const children = supervise(
-      ['scheduler', 'dag-processor', 'webserver'].map((name) => ({ name, module: thenceCommand, args: [name], env })),
+      ['scheduler', 'dag-processor', 'triggerer', 'webserver'].map((name) => ({ name, module: thenceCommand, args: [name], env })),
       logger,
     );
     const watching = new AbortController();

@@ -1,27 +1,16 @@
 /** Builds the context of an attempt. Everything that costs a question to the engine is asked when it is read. */
-import { format } from 'node:util';
 import { DateTime } from 'luxon';
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
 import type { Instant } from '../core/time';
 import type { RunTask } from '../core/workload';
-import type {
-  CallbackContext,
-  DagRunInfo,
-  OperatorHost,
-  TaskContext,
-  TaskInstanceInfo,
-  TaskLog,
-  XCom,
-  XComPullOptions,
-} from '../dag/context';
+import type { CallbackContext, DagRunInfo, OperatorHost, TaskContext, TaskInstanceInfo, XCom, XComPullOptions } from '../dag/context';
 import type { ExecutionApi, PreviousSuccess, XComEntry } from '../execution-api/execution-api';
-import type { LogLevel } from '../logs/log-store';
 import { expandOf } from '../dag/expand';
 import { macros } from '../templates/macros';
 import type { AttemptLog } from './attempt-log';
 import { toJsonText } from './json-value';
-import { secretParts, secretPartsOfVariable } from './secret-parts';
+import { makeTaskLog, secretsFor } from './secrets-for';
 import type { Stopper } from './stop';
 
 export interface RunContextParts {
@@ -127,32 +116,7 @@ export function runContext({ run, attemptId, dag, params, api, log, stopper }: R
     get signal() {
       return stopper.signal;
     },
-    variables: {
-      async get(key: string, ...fallback: unknown[]): Promise<string> {
-        const value = await api.getVariable(attemptId, key);
-        if (value !== null) {
-          for (const secret of secretPartsOfVariable(key, value)) log.hide(secret);
-          return value;
-        }
-        if (fallback.length > 0) return fallback[0] as string;
-        throw new ThenceError(
-          'NOT_FOUND',
-          `there is no variable "${key}"; make it with "thence variables set", or give variables.get a fallback`,
-        );
-      },
-    },
-    connections: {
-      async get(id: string) {
-        const connection = await api.getConnection(attemptId, id);
-        if (!connection)
-          throw new ThenceError(
-            'NOT_FOUND',
-            `there is no connection "${id}"; make it with "thence connections set", or set THENCE_CONN_${id.toUpperCase()} for the scheduler (a URI, or JSON)`,
-          );
-        for (const secret of secretParts(connection)) log.hide(secret);
-        return connection;
-      },
-    },
+    ...secretsFor(attemptId, api, log),
     macros,
   };
 }
@@ -213,14 +177,6 @@ function makeXCom(workload: RunTask, api: ExecutionApi): XCom {
       return typeof wanted === 'string' ? pick(wanted) : wanted.map(pick);
     },
   };
-}
-
-function makeTaskLog(log: AttemptLog): TaskLog {
-  const at =
-    (level: LogLevel) =>
-    (...values: unknown[]) =>
-      log.write(level, 'task', format(...values));
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
 function makeDagRun(run: RunTask['run']): DagRunInfo {

@@ -104,6 +104,8 @@ export class Scheduler {
       cancel: (attemptId, why) => this.lanes.cancel(attemptId, why),
       logger: logger.child({ service: 'engine' }),
       wakePeers: () => wakeup.notify(),
+      // Triggerers look at once.
+      onDeferred: () => wakeup.notify(),
       onHop: (result, tookMs) => this.afterHop(result, tookMs),
       clock,
     });

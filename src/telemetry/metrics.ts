@@ -54,6 +54,18 @@ export function createSchedulerMetrics() {
   };
 }
 
+export function createTriggererMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    ...asProcessMetrics(registry),
+    heartbeat: new Counter({ name: 'thence_triggerer_heartbeat', help: 'Renewals of triggerer sessions', registers }),
+    running: new Gauge({ name: 'thence_triggers_running', help: "Users' triggers that run", registers }),
+    capacityLeft: new Gauge({ name: 'thence_triggerer_capacity_left', help: "Users' triggers that could run besides", registers }),
+    ended: new Counter({ name: 'thence_waits_ended', help: 'Waits that came to their end, of all kinds', registers }),
+  };
+}
+
 function asProcessMetrics(registry: Registry): ProcessMetrics {
   return {
     registry,

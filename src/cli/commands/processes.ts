@@ -13,7 +13,7 @@ export function standalone(command: Command): void {
       'after',
       `
 Everything that thence is, on this machine: the embedded database (unless THENCE_DATABASE_URL is set), a scheduler with its executors, the
-DAG processor and the web server. On the first start the password of the user "admin" is printed once. Stop with Ctrl-C; what runs is
+DAG processor, a triggerer and the web server. On the first start the password of the user "admin" is printed once. Stop with Ctrl-C; what runs is
 given time to end, and what was lost starts again at the next start.
 
 Examples:
@@ -47,6 +47,27 @@ export function dagProcessor(command: Command): void {
     });
 }
 
+export function triggerer(command: Command): void {
+  withDagsFolder(command)
+    .option(
+      '--capacity <number>',
+      'triggers of users at once (THENCE_TRIGGERER_CAPACITY); other waits have no limit',
+      parseCount(1, 1_000_000),
+    )
+    .addHelpText(
+      'after',
+      `
+Deferred tasks wait here and hold no slot. Several triggerers may run on one database; when one dies, the others take its waits over.
+
+Example:
+  $ thence triggerer --capacity 5000`,
+    )
+    .action(async (options: Options) => {
+      const { runTriggerer } = load('../../processes/triggerer') as typeof import('../../processes/triggerer');
+      endWith(await runTriggerer(readConfig(overridesOf(options))));
+    });
+}
+
 export function webserver(command: Command): void {
   withWebOptions(command)
     .addHelpText('after', '\nExample:\n  $ thence webserver --host 0.0.0.0 --port 8080')
@@ -60,6 +81,7 @@ interface Options {
   readonly host?: string;
   readonly port?: number;
   readonly dagsFolder?: string;
+  readonly capacity?: number;
 }
 
 function withWebOptions(command: Command): Command {
@@ -72,6 +94,6 @@ function withDagsFolder(command: Command): Command {
   return command.option('--dags-folder <folder>', 'where the DAG files are (THENCE_DAGS_FOLDER)');
 }
 
-function overridesOf({ host, port, dagsFolder }: Options): Partial<Config> {
-  return { host, port, dagsFolder };
+function overridesOf({ host, port, dagsFolder, capacity }: Options): Partial<Config> {
+  return { host, port, dagsFolder, triggererCapacity: capacity };
 }

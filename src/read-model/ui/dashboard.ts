@@ -14,7 +14,7 @@ export interface Dashboard {
   readonly dags: { readonly total: number; readonly active: number; readonly paused: number };
 }
 export interface ProcessHealth {
-  readonly kind: 'scheduler' | 'dag-processor';
+  readonly kind: 'scheduler' | 'dag-processor' | 'triggerer';
   readonly alive: number;
   readonly renewedAt: Date | null;
   readonly host: string | null;
@@ -56,7 +56,7 @@ async function readProcesses(pool: Pool): Promise<ProcessHealth[]> {
   const { rows } = await pool.query<ProcessHealth>(
     `SELECT k.kind, count(s.id) FILTER (WHERE s.state IN ('alive','draining') AND s.lease_until > clock_timestamp())::int AS alive,
             max(s.renewed_at) AS "renewedAt", (array_agg(s.host ORDER BY s.renewed_at DESC))[1] AS host
-     FROM (VALUES ('scheduler', 1), ('dag-processor', 2)) AS k (kind, ordinal) LEFT JOIN session s ON s.kind = k.kind
+     FROM (VALUES ('scheduler', 1), ('dag-processor', 2), ('triggerer', 3)) AS k (kind, ordinal) LEFT JOIN session s ON s.kind = k.kind
      GROUP BY k.kind, k.ordinal ORDER BY k.ordinal`,
   );
   // The moment of the last renewal changes each second while all is well: only a dead process shows it.
