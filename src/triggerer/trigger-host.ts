@@ -1,6 +1,6 @@
 /**
- * A trigger host, seen from the triggerer: starting → loading → open → gone. It is asked every second whether its event loop still comes
- * round; when it has not for five, it is killed. Whatever ends it, what it was running is handed back in one piece, with whose fault it was
+ * A trigger host, seen from the triggerer: starting → loading → open → gone. It is asked from time to time whether its event loop still
+ * comes round; when it has not for too long, it is killed. Whatever ends it, what it was running is handed back in one piece, with whose fault it was
  * where that can be told.
  */
 import { fork } from 'node:child_process';
@@ -21,6 +21,8 @@ export interface TriggerHostOptions {
   readonly dagsFolder: string | null;
   readonly api: ExecutionApi;
   readonly logger: Logger;
+  /** How long its event loop may stand still. */
+  readonly patienceMs: number;
   readonly onEnded: (ended: EndedTrigger) => void;
   /** Nothing comes from it any more. `left`: what it was running. Not called after `stop`. */
   readonly onGone: (end: HostEnd, left: readonly StartTrigger[]) => void;
@@ -35,8 +37,10 @@ export type HostEnd =
   /** Its process ended by itself. */
   | { readonly why: 'ended'; readonly how: string; readonly culprit: null };
 
-const PING_MS = 1_000;
-const PATIENCE_MS = 5_000;
+/** Of the patience: between two questions, and after which the host says whose code it is. */
+const PING_SHARE = 0.2;
+const QUIET_SHARE = 0.6;
+const START_MS = 30_000;
 const STOP_GRACE_MS = 1_000;
 
 export class TriggerHost {
@@ -57,7 +61,7 @@ export class TriggerHost {
   emptySince: number | null = performance.now();
 
   constructor(private readonly options: TriggerHostOptions) {
-    this.child = fork(compiledEntry('src/user-code/trigger-host-main'), [String(process.pid)], {
+    this.child = fork(compiledEntry('src/user-code/trigger-host-main'), [String(process.pid), String(options.patienceMs * QUIET_SHARE)], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
       env: userEnvironment(),
@@ -70,7 +74,7 @@ export class TriggerHost {
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => logger.warn(`${options.filePath}: ${text.trimEnd()}`));
     const words = this.child.stdio[LAST_WORDS_FD] as NodeJS.ReadableStream;
     words.setEncoding('utf8').on('data', (text: string) => this.hear(text));
-    this.pinging = setInterval(() => this.tick(), PING_MS);
+    this.pinging = setInterval(() => this.tick(), options.patienceMs * PING_SHARE);
     this.exited = this.watchEnd();
     void this.load();
   }
@@ -165,11 +169,14 @@ export class TriggerHost {
   }
 
   private tick(): void {
+    const { patienceMs } = this.options;
     const now = performance.now();
     // When this process itself stood still (a suspended laptop), nothing can be said of the other.
-    if (now - this.lastTick > 2 * PING_MS) this.lastPong = now;
+    if (now - this.lastTick > 2 * PING_SHARE * patienceMs) this.lastPong = now;
     this.lastTick = now;
-    if (now - this.lastPong > PATIENCE_MS && this.end === null) {
+    // To start a process and to load a file takes what it takes.
+    const mostMs = this.opened ? patienceMs : Math.max(START_MS, patienceMs);
+    if (now - this.lastPong > mostMs && this.end === null) {
       this.end = { why: 'blocked', culprit: this.blockedIn };
       this.kill();
     } else this.send({ kind: 'ping' });

@@ -35,10 +35,13 @@ export interface TriggererDeps {
   readonly logger: Logger;
   /** To and from other processes. Started and stopped by its owner. */
   readonly wakeup: WakeSource;
+  /** How long the event loop of users' triggers may stand still before its process is killed. @default 5 s */
+  readonly patienceMs?: number;
 }
 
 /** Requests, files and statements at once. */
 const LOOKS_AT_ONCE = 32;
+const DEFAULT_PATIENCE_MS = 5_000;
 const LONGEST_TIMER_MS = 60_000;
 
 export class Triggerer {
@@ -84,6 +87,7 @@ export class Triggerer {
       dagsFolder: config.dagsFolder,
       maxPayloadBytes: config.maxXcomBytes,
       capacity,
+      patienceMs: deps.patienceMs ?? DEFAULT_PATIENCE_MS,
       logger,
     });
     this.looking = new ServiceRunner(this.builtIn, { logger });

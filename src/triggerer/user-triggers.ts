@@ -25,6 +25,8 @@ export interface UserTriggersDeps {
   readonly maxPayloadBytes: number;
   /** Triggers at once. */
   readonly capacity: number;
+  /** How long the event loop of a host may stand still. */
+  readonly patienceMs: number;
   readonly logger: Logger;
 }
 
@@ -116,12 +118,13 @@ export class UserTriggers implements Service {
   }
 
   private open(key: string, { bundle_hash: hash, file_path: filePath }: OwnedWait): TriggerHost {
-    const { api, dagsFolder, logger } = this.deps;
+    const { api, dagsFolder, patienceMs, logger } = this.deps;
     const host: TriggerHost = new TriggerHost({
       bundle: () => api.getBundle(hash),
       filePath,
       dagsFolder,
       api,
+      patienceMs,
       logger,
       onEnded: (ended) => this.ended(ended),
       onGone: (end, left) => {
@@ -144,7 +147,8 @@ export class UserTriggers implements Service {
   }
 
   private hostGone(end: HostEnd, hash: string, filePath: string, left: readonly StartTrigger[]): void {
-    const { logger } = this.deps;
+    const { logger, patienceMs } = this.deps;
+    const patience = `${patienceMs / 1000} s`;
     const waiting = left.flatMap(({ wait, generation }) => {
       const one = this.owned.get(wait);
       return one?.wait.generation === generation ? [one] : [];
@@ -159,7 +163,7 @@ export class UserTriggers implements Service {
     const culprit = end.culprit === null ? undefined : waiting.find(({ wait }) => wait.id === end.culprit);
     const what =
       end.why === 'blocked'
-        ? 'stood still for 5 s (its code is busy, or waits without letting others run) and was killed'
+        ? `stood still for ${patience} (its code is busy, or waits without letting others run) and was killed`
         : `ended ${end.how}`;
     logger.warn(
       `the triggers of ${filePath}: their process ${what}${culprit ? `, in the trigger "${culprit.wait.trigger}" of task ${culprit.wait.dag_id}.${culprit.wait.task_id}` : ''}; ${waiting.length} start again`,
@@ -169,7 +173,7 @@ export class UserTriggers implements Service {
       if (culprit.strikes >= MOST_STRIKES)
         this.fail(
           culprit,
-          `the trigger "${culprit.wait.trigger}" held up its process for more than 5 s, ${MOST_STRIKES} times: a trigger has to wait with \`await\`, and do its work in short pieces`,
+          `the trigger "${culprit.wait.trigger}" held up its process for more than ${patience}, ${MOST_STRIKES} times: a trigger has to wait with \`await\`, and do its work in short pieces`,
         );
       return this.again(waiting, FIRST_BACKOFF_MS * 2 ** (culprit.strikes - 1));
     }

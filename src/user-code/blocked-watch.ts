@@ -10,9 +10,7 @@ export interface BlockedWatch {
   running(slot: number): void;
 }
 
-const BEAT_MS = 250;
-/** Before the triggerer loses its patience (trigger-host.ts). */
-const QUIET_MS = 3_000;
+const BEAT_MS = 100;
 
 /** Plain JavaScript: it starts in a few milliseconds and shares no module with the process. */
 const thread = `
@@ -28,13 +26,16 @@ setInterval(() => {
   if (said || now - since < quietMs) return;
   said = true;
   try { writeSync(fd, JSON.stringify({ kind: 'blocked', slot: Atomics.load(memory, 1) }) + '\\n'); } catch {}
-}, 250);
+}, 100);
 `;
 
-/** @param parentPid as the parent itself gave it: when this process asks, the parent may be gone already */
-export function startBlockedWatch(parentPid: number): BlockedWatch {
+/**
+ * @param options.parentPid as the parent itself gave it: when this process asks, the parent may be gone already
+ * @param options.quietMs without a turn of the loop: shorter than the triggerer's patience (trigger-host.ts)
+ */
+export function startBlockedWatch({ parentPid, quietMs }: { readonly parentPid: number; readonly quietMs: number }): BlockedWatch {
   const memory = new Int32Array(new SharedArrayBuffer(8));
-  const workerData = { memory, quietMs: QUIET_MS, fd: LAST_WORDS_FD, parentPid };
+  const workerData = { memory, quietMs, fd: LAST_WORDS_FD, parentPid };
   new Worker(thread, {
     eval: true,
     workerData,

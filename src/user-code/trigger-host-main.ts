@@ -55,7 +55,7 @@ function openPerLine({ logPath }: StartTrigger): LineSink {
 }
 
 /** So that the watch can tell whose code it is that does not come back. */
-const watch = startBlockedWatch(Number(process.argv[2]));
+const watch = startBlockedWatch({ parentPid: Number(process.argv[2]), quietMs: Number(process.argv[3]) });
 createHook({ before: () => watch.running((attemptScope.getStore() as TriggerScope | undefined)?.slot ?? 0) }).enable();
 
 installCapture(() => null);
