@@ -420,6 +420,7 @@ CREATE TABLE wait (
   CONSTRAINT wait_version_fkey FOREIGN KEY (version) REFERENCES dag_version(id)
 ) WITH (fillfactor=80);
 CREATE INDEX wait_due ON wait USING btree (next_check_at) WHERE (kind <> 'custom'::text);
+CREATE INDEX wait_look_of_session ON wait USING btree (session) WHERE ((kind <> 'custom'::text) AND (session IS NOT NULL));
 CREATE INDEX wait_of_session ON wait USING btree (session) WHERE (kind = 'custom'::text);
 CREATE INDEX wait_timeout ON wait USING btree (timeout_at) WHERE (timeout_at IS NOT NULL);
 
