@@ -110,11 +110,15 @@ const textOf = (value: Text | readonly Text[]): string | string[] => (Array.isAr
 const encodeForm = (form: Readonly<Record<string, Text>>) =>
   new URLSearchParams(Object.entries(form).map(([name, value]) => [name, String(value)])).toString();
 
-/** Sends it, says so in the log, and stops with the try. */
-export async function send(request: HttpRequest, context: TaskContext): Promise<HttpResponse> {
+/** Sends it, says so in the log, and stops with the try. @param hidePath see SendOptions */
+export async function send(
+  request: HttpRequest,
+  context: Pick<TaskContext, 'connections' | 'log' | 'signal'>,
+  hidePath = false,
+): Promise<HttpResponse> {
   const connection = request.connection === null ? null : await context.connections.get(request.connection);
-  const name = nameOfRequest(request, connection);
-  const response = new HttpResponse(await sendHttp(request, connection, { signal: context.signal }));
+  const name = nameOfRequest(request, connection, hidePath);
+  const response = new HttpResponse(await sendHttp(request, connection, { signal: context.signal, hidePath }));
   context.log.info(`${name} answered ${response.status} with ${response.text.length} characters`);
   return response;
 }

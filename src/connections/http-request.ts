@@ -17,6 +17,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   /** A longer body is an error. */
   readonly maxBytes?: number;
+  /** The path may be a secret, as those of web hooks are: it then stands in no message. */
+  readonly hidePath?: boolean;
 }
 
 /** Connections are kept for a while in a process that sends many; one pool for each way of looking at certificates. */
@@ -29,7 +31,7 @@ const KEEP_ALIVE_MS = 4_000;
  * @throws when nothing comes within `timeoutMs`, the server cannot be reached, or the answer is too long: a sentence without credentials
  */
 export async function sendHttp(request: HttpRequest, connection: ConnectionInfo | null, options: SendOptions = {}): Promise<HttpAnswer> {
-  const { signal, maxBytes = 32 * 1024 * 1024 } = options;
+  const { signal, maxBytes = 32 * 1024 * 1024, hidePath = false } = options;
   signal?.throwIfAborted();
   const url = urlOf(request, connection);
   const timeout = AbortSignal.timeout(request.timeoutMs);
@@ -51,19 +53,15 @@ export async function sendHttp(request: HttpRequest, connection: ConnectionInfo 
     };
   } catch (error) {
     signal?.throwIfAborted();
-    throw explained(error, request, url, timeout.aborted);
+    throw explained(error, request, nameOfRequest(request, connection, hidePath), timeout.aborted);
   }
 }
 
-/** The target for messages, without what may be secret (login, password, query): 'GET https://host/path'. */
-export const nameOfRequest = (request: HttpRequest, connection: ConnectionInfo | null): string =>
-  nameOf(request.method, urlOf(request, connection));
-
-function nameOf(method: string, url: URL): string {
-  const shown = bare(url);
-  shown.search = '';
-  shown.hash = '';
-  return `${method} ${shown.href}`;
+/** The target for messages, without what may be secret (login, password, query, the path of the connection): 'GET https://host/path'. */
+export function nameOfRequest(request: HttpRequest, connection: ConnectionInfo | null, hidePath = false): string {
+  const url = urlOf(request, connection);
+  const hidden = hidePath ? url.pathname.length : connection === null ? 0 : baseOf(connection).pathname.replace(/\/$/, '').length;
+  return `${request.method} ${url.origin}${hidden === 0 ? '' : '/…'}${url.pathname.slice(hidden)}`;
 }
 
 function urlOf({ connection: id, url, query }: HttpRequest, connection: ConnectionInfo | null): URL {
@@ -74,8 +72,8 @@ function urlOf({ connection: id, url, query }: HttpRequest, connection: Connecti
     throw new ThenceError(
       'INVALID_VALUE',
       id === null
-        ? `the url ${JSON.stringify(url)} is not absolute: give 'https://host/path', or a \`connection\` that names the host`
-        : `the url ${JSON.stringify(url)} does not fit connection "${id}", whose host is ${JSON.stringify(connection?.host ?? null)}`,
+        ? `the url ${JSON.stringify(url.replace(/\?.*$/s, '?…'))} is not absolute: give 'https://host/path', or a \`connection\` that names the host`
+        : `the url ${JSON.stringify(url.replace(/\?.*$/s, '?…'))} does not fit connection "${id}", whose host is ${JSON.stringify(connection?.host ?? null)}`,
     );
   }
   if (!['http:', 'https:'].includes(full.protocol))
@@ -159,12 +157,14 @@ class TooLong extends Error {
   }
 }
 
-function explained(error: unknown, { method, timeoutMs }: HttpRequest, url: URL, timedOut: boolean): Error {
-  const target = nameOf(method, url);
+function explained(error: unknown, { timeoutMs }: HttpRequest, target: string, timedOut: boolean): Error {
   if (timedOut) return new Error(`${target} took longer than ${timeoutMs / 1000} s`);
   if (error instanceof TooLong) return new Error(`${target} answered with more than ${error.maxBytes} bytes`);
   const { cause } = error as { cause?: { code?: string; message?: string } };
   const why = cause?.message || cause?.code || (error as Error).message;
+  // This one would quote the value.
+  if (/invalid header (value|name)/i.test(why))
+    return new Error(`${target} failed: a header has characters that HTTP does not allow there`);
   return new Error(`${target} failed: ${why}`, { cause: error });
 }
 

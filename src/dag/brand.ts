@@ -4,7 +4,7 @@
  */
 export const BRAND: unique symbol = Symbol.for('thence.kind');
 
-export type Brand = 'dag' | 'task' | 'group' | 'list' | 'output' | 'trigger' | 'timetable';
+export type Brand = 'dag' | 'task' | 'group' | 'list' | 'output' | 'trigger' | 'notifier' | 'timetable';
 
 export function isBranded(value: unknown, ...brands: readonly Brand[]): boolean {
   return typeof value === 'object' && value !== null && brands.includes((value as { [BRAND]?: Brand })[BRAND]!);

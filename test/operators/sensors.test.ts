@@ -130,7 +130,7 @@ describe('a sensor in mode reschedule', () => {
 describe('a deferrable sensor', () => {
   class Bell extends Trigger<{ n: number }> {
     static kind = 'bell';
-     
+
     async *run() {
       await Promise.resolve();
     }

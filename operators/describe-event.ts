@@ -1,0 +1,42 @@
+/** What a callback is about, for people and as JSON. */
+import type { JsonObject } from '../src/core/json';
+import type { CallbackContext } from '../src/dag/context';
+
+/** "Task load of DAG etl failed" */
+export function headline({ dag, ti, event }: CallbackContext): string {
+  const what = ti ? `Task ${ti.taskId}${ti.mapIndex < 0 ? '' : `[${ti.mapIndex}]`} of DAG ${dag.id}` : `DAG ${dag.id}`;
+  const words = { execute: 'begins', success: 'succeeded', failure: 'failed', retry: 'failed and is tried again', skipped: 'was skipped' };
+  return `${what} ${words[event]}`;
+}
+
+/** The headline, the run, and why: some lines of text. */
+export function story(context: CallbackContext): string {
+  const { runId, dagRun, ti, reason, exception } = context;
+  const lines = [
+    headline(context),
+    '',
+    `Run: ${runId}`,
+    ...(dagRun.logicalDate ? [`Logical date: ${dagRun.logicalDate.toISO()}`] : []),
+    ...(ti ? [`Try: ${ti.tryNumber} of ${ti.maxTries}`] : []),
+    ...(reason === null ? [] : [`Reason: ${reason}`]),
+    ...(exception === null ? [] : ['', `${exception.name}: ${exception.message}`]),
+  ];
+  return lines.join('\n');
+}
+
+export function eventJson(context: CallbackContext): JsonObject {
+  const { dag, dagRun, runId, runType, ti, event, reason, exception } = context;
+  return {
+    event,
+    dag_id: dag.id,
+    dag_run_id: runId,
+    run_type: runType,
+    logical_date: dagRun.logicalDate?.toISO() ?? null,
+    task_id: ti?.taskId ?? null,
+    map_index: ti?.mapIndex ?? null,
+    try_number: ti?.tryNumber ?? null,
+    reason,
+    error: exception && { name: exception.name, message: exception.message },
+    text: headline(context),
+  };
+}
