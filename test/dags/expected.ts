@@ -140,4 +140,28 @@ export const expectedRuns: readonly ExpectedRun[] = [
     },
     outputs: { 'orders.checks.no_duplicates': true, 'customers.publish': 'published customers in a manual run' },
   },
+  {
+    file: 'business-calendar.ts',
+    dagId: 'daily_settlement',
+    logicalDate: '2026-04-02T04:00:00Z', // the Thursday before Easter
+    state: 'success',
+    tasks: { hours: 'success' },
+    outputs: { hours: 120 },
+  },
+  {
+    file: 'business-calendar.ts',
+    dagId: 'close_the_books',
+    logicalDate: '2026-01-07T05:00:00Z', // the first two days of the year are holidays
+    state: 'success',
+    tasks: { hours: 'success' },
+    outputs: { hours: 28 * 24 },
+  },
+  {
+    file: 'custom-timetable.ts',
+    dagId: 'after_trading',
+    logicalDate: '2026-11-27T14:30:00Z', // the short day after Thanksgiving
+    state: 'success',
+    tasks: { minutes: 'success' },
+    outputs: { minutes: 210 },
+  },
 ];
