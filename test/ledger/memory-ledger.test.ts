@@ -1,22 +1,44 @@
 import { MemoryLedger } from '../../src/ledger/memory/memory-ledger';
+import { everyTask } from '../../src/ledger/memory/memory-rows';
+import type { MemoryTask } from '../../src/ledger/memory/memory-rows';
 import { dagSpec } from '../support/factories';
 import { describeLedger } from './conformance';
-import type { LedgerHarness } from './conformance';
+import { describeSemantics } from './semantics';
+import type { SemanticsHarness } from './semantics';
 import { describeVerdicts } from './verdicts';
 
-const make = async (): Promise<LedgerHarness> => {
+const make = async (): Promise<SemanticsHarness> => {
   let now = Date.now();
   const ledger = new MemoryLedger({ clock: { now: () => now } });
+  const nameOf = ({ id, mapIndex }: MemoryTask) => (mapIndex < 0 ? id : `${id}[${mapIndex}]`);
   return {
     ledger,
     addDag: async ({ isPaused, ...dag }) => void ledger.addDag({ spec: dagSpec(dag), isPaused }),
     setPaused: async (dagId, paused) => ledger.setPaused(dagId, paused),
-    setPool: async (name, slots) => void ledger.pools.set(name, slots),
-    run: async (pk) => {
-      const { state, tasks } = ledger.run(pk)!;
-      return { state, tasks: Object.fromEntries(tasks) };
+    setPool: async (name, slots, includeDeferred = false) => {
+      ledger.pools.set(name, slots);
+      if (includeDeferred) ledger.poolsWithDeferred.add(name);
     },
-    xcom: async (run, taskId) => ledger.getXCom(run, taskId),
+    run: async (pk) => {
+      const run = ledger.run(pk)!;
+      return { state: run.state, tasks: Object.fromEntries([...everyTask(run)].map((task) => [nameOf(task), task])) };
+    },
+    error: async (run, taskId) => ledger.run(run)!.tasks.get(taskId)!.error,
+    waits: async () =>
+      ledger.waits().map(({ id, generation, spec, task }) => ({
+        wait: id,
+        generation,
+        kind: spec.kind,
+        taskId: task.id,
+        mapIndex: task.mapIndex,
+      })),
+    callbacks: async (run) =>
+      ledger
+        .callbacks()
+        .filter((each) => each.run.pk === run)
+        .map(({ task, event }) => `${task ? nameOf(task) : 'run'} ${event}`),
+    isPaused: async (dagId) => ledger.isPaused(dagId),
+    xcom: async (run, taskId, mapIndex) => ledger.getXCom(run, taskId, 'return_value', mapIndex),
     advance: async (ms) => void (now += ms),
     close: async () => undefined,
   };
@@ -24,3 +46,4 @@ const make = async (): Promise<LedgerHarness> => {
 
 describeLedger('MemoryLedger', make);
 describeVerdicts('MemoryLedger', make);
+describeSemantics('MemoryLedger', make);

@@ -3,7 +3,6 @@ import { isFinished } from '../../core/states';
 import type { Instant } from '../../core/time';
 import type { RunDecision, Transition } from '../ledger';
 import { endWait } from './memory-endings';
-import { expandOwner } from './memory-expansion';
 import { everyTask, taskAt } from './memory-rows';
 import type { MemoryRun, MemoryTask } from './memory-rows';
 import { endRun } from './memory-runs';
@@ -27,7 +26,7 @@ export function applyDecision(state: MemoryState, run: MemoryRun, decision: RunD
     for (const task of waiting.slice(0, count)) task.admissible = true;
   }
   run.waitsForPast = decision.waitsForPast;
-  for (const owner of decision.expand) expandOwner(state, run, owner, now);
+  for (const owner of decision.expand) run.expanding.add(owner);
   if (decision.failFast) ended.push(...stopRun(state, run, 'fail_fast', now));
   if (decision.ends) {
     const { failFast } = state.versionOf(run).dag.spec;
@@ -69,6 +68,7 @@ export function stopRun(state: MemoryState, run: MemoryRun, reason: 'fail_fast' 
       state.callbacks.push({ run, task, event: 'failure', tryNumber: task.tryNumber, reason, error: null });
     }
   }
+  run.expanding.clear();
   Object.assign(run, { woken: true, changed: null });
   return stopped;
 }

@@ -1,4 +1,4 @@
-/** Instances of mapped tasks and groups, made at once: nothing here is so many that it would hold up anything. */
+/** Instances of mapped tasks and groups, made in one go: nothing here is so many that it would hold up anything. */
 import { mapLengths, mapSourceOf } from '../../core/map-lengths';
 import type { MapSource } from '../../core/map-lengths';
 import type { Instant } from '../../core/time';
@@ -23,6 +23,7 @@ export function expandOwner(state: MemoryState, run: MemoryRun, owner: string, n
       Object.assign(placeholder, { state: 'skipped', reason: 'rule', startDate: now, endDate: now });
     } else makeInstances(state, run, placeholder, found, kind === 'task');
   }
+  run.expanding.delete(owner);
   Object.assign(run, { woken: true, changed: null });
 }
 

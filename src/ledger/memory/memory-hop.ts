@@ -1,4 +1,4 @@
-/** The hop in memory: what ended is recorded, runs are decided until nothing follows any more, and what may start is claimed. */
+/** The hop in memory: what ended is recorded, what follows is decided and done, and what may start is claimed. */
 import { isFinished } from '../../core/states';
 import type { Decide, FinishedTask, HopRequest, HopResult } from '../ledger';
 import { applyDecision, wakeDueInstances } from './memory-apply';
@@ -44,22 +44,18 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
     finished,
     nextDueInMs: due.length > 0 ? Math.max(0, Math.min(...due) - now) : null,
     starving,
-    expanding: false,
+    expanding: runs.some((run) => run.expanding.size > 0),
     makesRoom: runs.some((run) => (run.waitsForPast && !wereWaiting.has(run)) || (run.retryAt !== null && run.retryAt <= now)),
   };
 }
 
-/** One after the other, since runs of one DAG may share limits; again those that were expanded or stopped. */
+/** One after the other: runs of one DAG may share limits. */
 function resolveAll(state: MemoryState, runs: readonly MemoryRun[], decide: Decide, now: number): MemoryTask[] {
-  const finished: MemoryTask[] = [];
-  for (const run of runs) {
-    do {
-      const decisions = run.state === 'running' ? decide([lockedRun(state, run)], now) : [];
-      Object.assign(run, { changed: [], woken: false });
-      for (const decision of decisions) finished.push(...applyDecision(state, run, decision, now));
-    } while (run.woken && run.state === 'running');
-  }
-  return finished;
+  return runs.flatMap((run) => {
+    const decisions = run.state === 'running' ? decide([lockedRun(state, run)], now) : [];
+    Object.assign(run, { changed: [], woken: false });
+    return decisions.flatMap((decision) => applyDecision(state, run, decision, now));
+  });
 }
 
 function finishedTask({ run, id, state, startDate, endDate }: MemoryTask): FinishedTask {

@@ -1,7 +1,7 @@
 /**
  * The Ledger of one process, in memory: what `dags test` runs on. The same rules through the same pure functions; locks and fences
- * become plain checks, since each operation runs without interruption. Mapped tasks are expanded within the hop. Nothing survives the
- * process. One operation is one file beside this one.
+ * become plain checks, since each operation runs without interruption. Nothing survives the process. One operation is
+ * one file beside this one.
  */
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_MAX_LOST_TRIES } from '../../core/retry';
@@ -12,6 +12,7 @@ import { compileDag } from '../../dag-spec/compiled-dag';
 import type * as port from '../ledger';
 import { stopRun } from './memory-apply';
 import { endAttempt, fireWait } from './memory-endings';
+import { expandOwner } from './memory-expansion';
 import { hop } from './memory-hop';
 import { everyTask, taskAt } from './memory-rows';
 import type { MemoryAttempt, MemoryCallback, MemoryDagInput, MemoryRun, MemoryTask, MemoryWait } from './memory-rows';
@@ -46,10 +47,15 @@ export class MemoryLedger implements port.Ledger {
     return this.state.pools;
   }
 
+  /** Pools in which a deferred task keeps its slots; may be changed. */
+  get poolsWithDeferred(): Set<string> {
+    return this.state.poolsWithDeferred;
+  }
+
   /** Adds a DAG, or a version of one, which becomes the current. */
   addDag({ spec, bundleHash = '', filePath = `${spec.dagId}.ts`, isPaused = false }: MemoryDagInput): port.VersionId {
     const version = randomUUID();
-    const dag = { version, dag: compileDag(version, spec), bundleHash, filePath, isPaused, unpausedAt: 0 };
+    const dag = { version, dag: compileDag(version, spec), bundleHash, filePath, isPaused, unpaused: 0 };
     this.state.versions.set(version, dag);
     this.state.dags.set(spec.dagId, dag);
     return version;
@@ -151,9 +157,13 @@ export class MemoryLedger implements port.Ledger {
     };
   }
 
-  /** The hop has done it. */
-  async expandTasks(): Promise<readonly port.RunPk[]> {
-    return [];
+  async expandTasks(limit: number): Promise<readonly port.RunPk[]> {
+    const now = this.state.clock.now();
+    const open = [...this.state.runs.values()].flatMap((run) =>
+      run.state === 'running' ? [...run.expanding].map((owner) => ({ run, owner })) : [],
+    );
+    for (const { run, owner } of open.slice(0, limit)) expandOwner(this.state, run, owner, now);
+    return [...new Set(open.slice(0, limit).map(({ run }) => run.pk))];
   }
 
   async fireWaits(events: readonly port.WaitEvent[]): Promise<number> {

@@ -22,8 +22,8 @@ export interface MemoryDag {
   readonly bundleHash: string;
   readonly filePath: string;
   isPaused: boolean;
-  /** Failed runs before that do not count for maxConsecutiveFailedRuns. */
-  unpausedAt: Instant;
+  /** Runs that ended before (by `MemoryRun.ended`) do not count for maxConsecutiveFailedRuns. */
+  unpaused: number;
 }
 
 export interface MemoryRun {
@@ -36,6 +36,8 @@ export interface MemoryRun {
   /** By dagrunTimeout. */
   deadlineAt: Instant | null;
   endReason: 'timeout' | 'fail_fast' | null;
+  /** In which order runs ended by themselves: more exact than the clock. */
+  ended: number;
   /** Of the whole run, since it was last started by anybody else. */
   retriesUsed: number;
   /** When it starts again by itself. */
@@ -48,6 +50,8 @@ export interface MemoryRun {
   readonly instances: Map<string, Map<number, MemoryTask>>;
   /** By id: how many instances an expanded task has, and how many elements each key. */
   readonly expanded: Map<string, { readonly length: number; readonly lengths: readonly number[] }>;
+  /** Mapped tasks and groups (by id) that wait for their instances. */
+  readonly expanding: Set<string>;
   /** Since the last resolution; null: look at all. */
   changed: Change[] | null;
   woken: boolean;

@@ -23,12 +23,14 @@ export function createRun(state: MemoryState, run: NewRun): CreateRunResult {
     endDate: null,
     deadlineAt: null,
     endReason: null,
+    ended: 0,
     retriesUsed: 0,
     retryAt: null,
     waitsForPast: false,
     tasks: new Map(),
     instances: new Map(),
     expanded: new Map(),
+    expanding: new Set(),
     changed: null,
     woken: false,
     keepVersion: false,
@@ -108,7 +110,7 @@ export function endRun(
   endReason: MemoryRun['endReason'] = null,
 ): void {
   const { spec } = state.versionOf(run).dag;
-  Object.assign(run, { state: ends, endDate: now, endReason, deadlineAt: null, waitsForPast: false });
+  Object.assign(run, { state: ends, endDate: now, endReason, ended: state.nextPk(), deadlineAt: null, waitsForPast: false });
   if (ends === 'failed' && run.retriesUsed < (spec.runRetries ?? 0)) run.retryAt = now + (spec.runRetryDelayMs ?? 0);
   else {
     const event = ends === 'success' ? 'success' : 'failure';
@@ -124,7 +126,7 @@ function pauseAfterFailures(state: MemoryState, dagId: string): void {
   if (maxConsecutiveFailedRuns === 0 || dag.isPaused) return;
   const last = state
     .runsOf(dagId)
-    .filter((run) => run.endDate !== null && run.endDate >= dag.unpausedAt && run.retryAt === null && !run.new.backfill)
+    .filter((run) => run.endDate !== null && run.ended > dag.unpaused && run.retryAt === null && !run.new.backfill)
     .sort((a, b) => b.new.runAfter - a.new.runAfter || b.pk - a.pk)
     .slice(0, maxConsecutiveFailedRuns);
   if (last.length === maxConsecutiveFailedRuns && last.every((run) => run.state === 'failed')) state.setPaused(dag, true);

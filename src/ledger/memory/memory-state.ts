@@ -34,7 +34,7 @@ export class MemoryState {
   }
 
   setPaused(dag: MemoryDag, isPaused: boolean): void {
-    if (dag.isPaused && !isPaused) dag.unpausedAt = this.clock.now();
+    if (dag.isPaused && !isPaused) dag.unpaused = this.nextPk();
     dag.isPaused = isPaused;
     for (const run of this.runsOf(dag.dag.spec.dagId)) run.woken = true;
   }

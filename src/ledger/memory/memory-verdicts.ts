@@ -35,6 +35,7 @@ export function markWholeRun(
     Object.assign(task, { state: to, reason: to === 'skipped' ? 'run_ended' : 'marked', admissible: false, dueAt: null, endDate: now });
   }
   stopAttempts(attempts, (attempt) => attempt.task.run === run);
+  run.expanding.clear();
   Object.assign(run, { state, endDate: now, deadlineAt: null, retryAt: null, waitsForPast: false, woken: true });
   const event = state === 'success' ? 'success' : 'failure';
   if (run.version !== null && versions.get(run.version)!.dag.spec.callbacks?.includes(event)) {
@@ -79,6 +80,7 @@ export function clearChosen(
 
   const meant = new Set(chosen);
   stopAttempts(state.attempts, (attempt) => meant.has(attempt.task));
+  for (const { mapIndex, compiled, id } of chosen) if (mapIndex < 0) run.expanding.delete(compiled.mappedGroup ?? id);
   const unexpanded = target && !onlyStates ? unexpand(state, run, target.dag, tasks) : new Set<string>();
   const cleared = { reason: 'cleared', admissible: false, dueAt: null, startDate: null, endDate: null, branch: null, error: null } as const;
   for (const task of chosen) {

@@ -19,7 +19,7 @@ export function lockedRun(state: MemoryState, run: MemoryRun): LockedRun {
       tasks: run.tasks,
       mapped: new Map([...run.expanded.keys()].map((taskId) => [taskId, tallyOf(run, taskId)])),
       instances: run.instances,
-      expanding: new Set(), // it is done at once
+      expanding: run.expanding,
       waitsForPast: waitsForPast(state, run),
       dagRoom: dagRoom(state, run),
     },
