@@ -17,13 +17,16 @@ import type { Cipher } from '../src/secrets/cipher';
 import type { Logger } from '../src/telemetry/logger';
 import { apiRouter } from './api/api-router';
 import { adminRoutes } from './routes/admin';
+import { connectionRoutes } from './routes/connections';
 import { dagListRoutes } from './routes/dag-list';
 import { dagRoutes } from './routes/dag';
 import { dashboardRoutes } from './routes/dashboard';
 import { errorPages } from './routes/errors';
 import { loginRoutes, requireLogin } from './routes/login';
+import { poolRoutes } from './routes/pools';
 import { runRoutes } from './routes/run';
 import { taskRoutes } from './routes/task';
+import { variableRoutes } from './routes/variables';
 import { triggerRoutes } from './routes/trigger';
 import { backfillRoutes } from './routes/backfills';
 import { hashOfFolder } from './ui/assets';
@@ -88,6 +91,9 @@ export function createWebserver(deps: WebserverDeps): Express {
   site.use(taskRoutes(context));
   site.use(runRoutes(context));
   site.use(dagRoutes(context));
+  site.use(variableRoutes(context));
+  site.use(connectionRoutes(context));
+  site.use(poolRoutes(context));
   site.use(adminRoutes(context));
   errorPages(context, site);
 

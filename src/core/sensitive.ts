@@ -64,7 +64,7 @@ export function restoreHidden(given: JsonValue, stored: JsonValue | undefined, i
   return Object.fromEntries(
     Object.entries(given).map(([name, item]) => [
       name,
-      restoreHidden(item as JsonValue, Object.hasOwn(object, name) ? object[name] : undefined, isSecret || isSensitiveName(name)),
+      restoreHidden(item, Object.hasOwn(object, name) ? object[name] : undefined, isSecret || isSensitiveName(name)),
     ]),
   );
 }

@@ -242,6 +242,9 @@ describe('everywhere', () => {
       '/dags/daily_sales/trigger',
       '/admin/pools',
       '/admin/jobs',
+      '/admin/variables',
+      '/admin/connections/new',
+      '/admin/variables/import',
     ]) {
       await phone.goto(web.url + path);
       expect({ path, over: await phone.evaluate(() => document.documentElement.scrollWidth - window.innerWidth) }).toEqual({

@@ -3,6 +3,8 @@
  * data-confirm  asks first
  * data-filter   a form whose fields filter the page as they change
  * data-dialog   a link whose page opens in a dialog
+ * data-stay     a button whose answer is shown in its form, in [data-answer]
+ * data-into     a file whose text is put into the field of this id
  */
 import { toast } from './frame.js';
 import { go, refresh } from './live.js';
@@ -15,6 +17,7 @@ export function start() {
   document.addEventListener('submit', (event) => void onSubmit(event));
   document.addEventListener('input', onFilter);
   document.addEventListener('change', onFilter);
+  document.addEventListener('change', (event) => void onFile(event));
   document.addEventListener('click', (event) => void onClick(event));
   dialog?.addEventListener('click', (event) => {
     // The dialog itself is only hit outside its content.
@@ -34,6 +37,10 @@ function ask(question) {
 
 async function onSubmit(event) {
   const form = event.target;
+  if (event.submitter?.dataset.stay !== undefined) {
+    event.preventDefault();
+    return void stay(form, event.submitter);
+  }
   if (form.dataset.filter !== undefined) {
     event.preventDefault();
     return void filter(form);
@@ -49,9 +56,9 @@ async function onSubmit(event) {
   if (form.dataset.async === undefined && !(form.dataset.trigger !== undefined && dialog?.contains(form))) return;
   event.preventDefault();
   const button = event.submitter;
+  const body = new URLSearchParams(new FormData(form, button));
   if (button) button.disabled = true;
   try {
-    const body = new URLSearchParams(new FormData(form, button));
     const headers = { Accept: 'application/json' };
     const response = await fetch(form.action, { method: 'POST', body, headers, credentials: 'same-origin' });
     if (response.status === 401) return location.reload();
@@ -69,12 +76,45 @@ async function onSubmit(event) {
   }
 }
 
+async function stay(form, button) {
+  const place = form.querySelector('[data-answer]');
+  const say = (text, isGood) => {
+    place.hidden = false;
+    place.classList.toggle('is-info', isGood);
+    place.classList.toggle('is-error', !isGood);
+    place.lastElementChild.textContent = text;
+  };
+  // Before the button is disabled: a disabled one is not part of the form.
+  const body = new URLSearchParams(new FormData(form, button));
+  button.disabled = true;
+  try {
+    const response = await fetch(form.action, {
+      method: 'POST',
+      body,
+      headers: { Accept: 'application/json' },
+      credentials: 'same-origin',
+    });
+    if (response.status === 401) return location.reload();
+    const answer = await response.json();
+    say(answer.text ?? answer.error, answer.isGood === true);
+  } catch {
+    say('The server does not answer. Try again.', false);
+  } finally {
+    button.disabled = false;
+  }
+}
+
 function fail(form, text) {
   const place = form.querySelector('[data-error]');
   if (!place) return toast(text, { kind: 'error' });
   place.hidden = false;
   place.lastElementChild.textContent = text;
   place.scrollIntoView({ block: 'nearest' });
+}
+
+async function onFile({ target }) {
+  const field = target.dataset?.into && document.getElementById(target.dataset.into);
+  if (field && target.files.length > 0) field.value = await target.files[0].text();
 }
 
 let filterTimer = 0;

@@ -1,17 +1,12 @@
-/** `/admin/*`: pools, processes, configuration. */
+/** `/admin/*`: processes, configuration. */
 import { Router } from 'express';
 import { describeConfig } from '../../src/config/load-config';
-import { readPools } from '../../src/read-model/ui/pools';
 import { readProcesses } from '../../src/read-model/ui/processes';
 import { sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 
 export function adminRoutes(context: WebContext): Router {
   const router = Router();
-  router.get('/admin/pools', async (request, response) => {
-    const pools = await readPools(context.database.pool);
-    await sendPage(context, request, response, { view: 'pages/pools', title: 'Pools', nav: 'pools', locals: { pools } });
-  });
   router.get('/admin/jobs', async (request, response) => {
     const processes = await readProcesses(context.database.pool);
     await sendPage(context, request, response, { view: 'pages/jobs', title: 'Processes', nav: 'jobs', locals: { processes } });

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { ConnectionInput } from '../../../src/commands/commands';
 import { testConnection } from '../../../src/connections/test-connection';
 import type { JsonObject } from '../../../src/core/json';
-import { HIDDEN, hideSensitive, jsonContainer, restoreHidden } from '../../../src/core/sensitive';
+import { HIDDEN, hideSensitive, jsonContainer } from '../../../src/core/sensitive';
 import { connectionOrder, getConnection, listConnections, type StoredConnection } from '../../../src/read-model/rest/connections';
-import { connectionFromParts, connectionTypeName } from '../../../src/secrets/parse-connection';
+import { connectionAsGiven } from '../../../src/secrets/connection-as-given';
 import { ApiError, notFound } from '../api-error';
 import { bulkBody, bulkResponse, runBulk } from '../bulk';
 import { noTeam, nothing, orderBy, paging, pattern, readOrder, texts } from '../fields';
@@ -116,7 +116,8 @@ export const connectionRoutes = [
     handle: async ({ body, context }) => {
       if (!context.config.testConnection)
         throw new ApiError(403, 'testing connections is switched off; THENCE_TEST_CONNECTION=true switches it on');
-      return testConnection(await toTest(body, context));
+      const stored = await getConnection(context.database.pool, context.cipher, body.connection_id);
+      return testConnection(connectionAsGiven(inputOf(body), stored));
     },
   }),
   defineRoute({
@@ -196,22 +197,6 @@ function inputOf({
   ...rest
 }: Partial<ConnectionBody> & Pick<ConnectionBody, 'connection_id'>): ConnectionInput {
   return { id, type, ...rest, extra: extra ? (JSON.parse(extra) as JsonObject) : extra === undefined ? undefined : null };
-}
-
-/** What was shown hidden is taken from what is stored under the id. */
-async function toTest(body: ConnectionBody, { database, cipher }: ApiContext) {
-  const { id, type, password, extra, host, port, login, schema } = inputOf(body);
-  const stored = await getConnection(database.pool, cipher, id);
-  return connectionFromParts({
-    id,
-    type: connectionTypeName(type!),
-    host: host || null,
-    port: port ?? null,
-    login: login || null,
-    schema: schema || null,
-    password: password === HIDDEN ? (stored?.password ?? null) : password || null,
-    extra: restoreHidden(extra ?? {}, stored?.extra) as JsonObject,
-  });
 }
 
 async function find(id: string, { database, cipher }: ApiContext): Promise<z.input<typeof connectionSchema>> {
