@@ -3,6 +3,14 @@ import { SchedulingSemantics1763810000000 } from './1763810000000-scheduling-sem
 import { Secrets1763812000000 } from './1763812000000-secrets';
 import { ParkedSlots1763813000000 } from './1763813000000-parked-slots';
 import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
+import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
-export const migrations = [Initial1763800000000, SchedulingSemantics1763810000000, Secrets1763812000000, ParkedSlots1763813000000, LooksOfSession1763814000000] as const;
+export const migrations = [
+  Initial1763800000000,
+  SchedulingSemantics1763810000000,
+  Secrets1763812000000,
+  ParkedSlots1763813000000,
+  LooksOfSession1763814000000,
+  BackfillTasks1763815000000,
+] as const;

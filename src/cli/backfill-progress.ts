@@ -114,8 +114,12 @@ function lines(): Progress {
         shown < 0 || done >= shown + step || (done !== shown && (Date.now() - shownAt > LINE_EVERY_MS || done === backfill.total));
       if (!due) return;
       [shown, shownAt] = [done, Date.now()];
-      print(`${done}/${backfill.total} done, ${backfill.running} running, ${backfill.failed} failed`);
+      print(`${done}/${backfill.total} done, ${backfill.running} running, ${backfill.failed} failed${leftOf(backfill)}`);
     },
     stop: () => undefined,
   };
+}
+
+function leftOf({ eta_ms: left }: ListedBackfill): string {
+  return left === null || left === 0 ? '' : `, about ${showDuration(left)} left`;
 }

@@ -27,19 +27,28 @@ export async function setBackfillPaused(context: CommandContext, id: number, pau
   context.wakeup();
 }
 
-/** Its queued runs are marked failed; those that run go on to their end. */
-export async function cancelBackfill(context: CommandContext, id: number, actor: Actor): Promise<void> {
+/** Its queued runs are marked failed; those that run go on to their end unless they are to be stopped. */
+export async function cancelBackfill(
+  context: CommandContext,
+  id: number,
+  actor: Actor,
+  { stopRunning = false }: { readonly stopRunning?: boolean } = {},
+): Promise<void> {
   await changeBackfill(context, id, async (client, backfill) => {
     await client.query(
       'UPDATE backfill SET completed_at = clock_timestamp(), updated_at = clock_timestamp(), cancelled = true WHERE id = $1',
       [id],
     );
-    await client.query(`UPDATE backfill_run SET outcome = 'cancelled' WHERE backfill_id = $1 AND outcome IS NULL`, [id]);
-    await writeAudit(client, actor, { action: 'cancel_backfill', dagId: backfill.dag_id, details: { backfill_id: id } });
+    const { rowCount } = await client.query(`UPDATE backfill_run SET outcome = 'cancelled' WHERE backfill_id = $1 AND outcome IS NULL`, [
+      id,
+    ]);
+    const details = { backfill_id: id, stop_running: stopRunning, intervals_left: rowCount ?? 0 };
+    await writeAudit(client, actor, { action: 'cancel_backfill', dagId: backfill.dag_id, details });
   });
-  const { rows } = await context.database.pool.query<{ pk: number }>(`SELECT pk FROM dag_run WHERE backfill_id = $1 AND state = 'queued'`, [
-    id,
-  ]);
+  const { rows } = await context.database.pool.query<{ pk: number }>(
+    `SELECT pk FROM dag_run WHERE backfill_id = $1 AND state = ANY($2) ORDER BY pk`,
+    [id, stopRunning ? ['queued', 'running'] : ['queued']],
+  );
   for (const { pk } of rows) await context.ledger.markRun(pk, 'failed');
   context.wakeup();
 }

@@ -59,15 +59,27 @@ export interface BackfillRequest {
   readonly reprocessBehavior?: ReprocessBehavior | null;
   /** At once, counted apart from the DAG's own maxActiveRuns. Default 10. */
   readonly maxActiveRuns?: number | null;
-  /** Newest first. Default false. */
+  /** Newest first. Default false; refused for a DAG with tasks that wait for the run before. */
   readonly runBackwards?: boolean | null;
   readonly conf?: JsonValue;
+  /**
+   * Only these tasks (or those whose id the regular expression matches), with what stands above or below when asked for, and the setups
+   * and teardowns that they need. Default: all. A run that is made has no others; in one that is there already only these are cleared.
+   */
+  readonly tasks?: readonly string[] | null;
+  readonly taskPattern?: string | null;
+  readonly upstream?: boolean;
+  readonly downstream?: boolean;
+  /** Whether runs that start again do so on the newest code; otherwise on their own. Default true. */
+  readonly runOnLatestVersion?: boolean | null;
 }
 
 export interface BackfillPlan {
   readonly dagId: string;
   /** The timetable's own zone: what the `local` texts are in. */
   readonly timezone: string;
+  /** The only tasks that will run; null: all. */
+  readonly tasks: readonly string[] | null;
   /** In the order in which they will run. */
   readonly items: readonly BackfillPlanItem[];
 }
@@ -280,8 +292,8 @@ export interface Commands {
   dryRunBackfill(request: BackfillRequest): Promise<BackfillPlan>;
   /** The scheduler carries it out, also while the DAG is paused. @throws CONFLICT the DAG has an unfinished backfill */
   createBackfill(request: BackfillRequest, actor: Actor): Promise<CreatedBackfill>;
-  /** Nothing more is started; its queued runs are marked failed, running ones go on to their end. @throws CONFLICT already complete */
-  cancelBackfill(id: number, actor: Actor): Promise<void>;
+  /** Nothing more is started; its queued runs are marked failed, running ones too with `stopRunning`, and go on to their end otherwise. @throws CONFLICT already complete */
+  cancelBackfill(id: number, actor: Actor, options?: { readonly stopRunning?: boolean }): Promise<void>;
   pauseBackfill(id: number, actor: Actor): Promise<void>;
   unpauseBackfill(id: number, actor: Actor): Promise<void>;
   /** All or nothing. @throws INVALID_VALUE · ALREADY_EXISTS or NOT_FOUND naming all keys, as the options say · CONFIG the secret key is another */

@@ -16,7 +16,7 @@ export async function createBackfill(context: CommandContext, request: BackfillR
   try {
     const id = await inTransaction(context.database.pool, async (client) => {
       const id = await insertBackfill(client, checked, actor);
-      const { from, to, maxActiveRuns, reprocessBehavior, runBackwards } = checked;
+      const { from, to, maxActiveRuns, reprocessBehavior, runBackwards, tasks } = checked;
       const details = {
         backfill_id: id,
         from_date: isoOf(from),
@@ -24,6 +24,8 @@ export async function createBackfill(context: CommandContext, request: BackfillR
         max_active_runs: maxActiveRuns,
         reprocess_behavior: reprocessBehavior,
         run_backwards: runBackwards,
+        intervals: checked.runs.length,
+        ...(tasks ? { tasks: [...tasks] } : {}),
       };
       await writeAudit(client, actor, { action: 'create_backfill', dagId, details });
       return id;
@@ -41,8 +43,8 @@ export async function createBackfill(context: CommandContext, request: BackfillR
 
 async function insertBackfill(client: PoolClient, backfill: CheckedBackfill, actor: Actor): Promise<number> {
   const { rows } = await client.query<{ id: number }>(
-    `INSERT INTO backfill (dag_id, from_date, to_date, max_active_runs, reprocess_behavior, run_backwards, conf, created_by)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+    `INSERT INTO backfill (dag_id, from_date, to_date, max_active_runs, reprocess_behavior, run_backwards, conf, created_by, task_ids, run_on_latest_version)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
     [
       backfill.dag.dagId,
       new Date(backfill.from),
@@ -52,13 +54,16 @@ async function insertBackfill(client: PoolClient, backfill: CheckedBackfill, act
       backfill.runBackwards,
       JSON.stringify(backfill.conf),
       actor.user,
+      backfill.tasks,
+      backfill.runOnLatestVersion,
     ],
   );
   const { id } = rows[0]!;
   const column = (value: (run: CheckedBackfill['runs'][number]) => number) => backfill.runs.map((run) => new Date(value(run)));
+  // From 0 on: the first run waits for none before it.
   await client.query(
     `INSERT INTO backfill_run (backfill_id, ordinal, logical_date, interval_start, interval_end)
-     SELECT $1, n, at, starts, ends FROM unnest($2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS r(at, starts, ends, n)`,
+     SELECT $1, n - 1, at, starts, ends FROM unnest($2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS r(at, starts, ends, n)`,
     [id, column((run) => run.logicalDate), column((run) => run.interval.start), column((run) => run.interval.end)],
   );
   return id;

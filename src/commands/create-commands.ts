@@ -39,7 +39,7 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     deleteDag: (dagId, actor) => deleteDag(context, dagId, actor),
     dryRunBackfill: (request) => dryRunBackfill(context, request),
     createBackfill: (request, actor) => createBackfill(context, request, actor),
-    cancelBackfill: (id, actor) => cancelBackfill(context, id, actor),
+    cancelBackfill: (id, actor, options) => cancelBackfill(context, id, actor, options),
     pauseBackfill: (id, actor) => setBackfillPaused(context, id, true, actor),
     unpauseBackfill: (id, actor) => setBackfillPaused(context, id, false, actor),
     storeVariables: (variables, options, actor) => storeVariables(context, variables, options, actor),

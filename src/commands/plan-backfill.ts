@@ -1,6 +1,7 @@
 /** Which intervals a backfill covers, and what would become of each. The dry run shows it, the create stores it. */
 import { DateTime } from 'luxon';
 import { ThenceError } from '../core/errors';
+import { withSetupsAndTeardowns } from '../core/selection';
 import { isRunFinished } from '../core/states';
 import type { RunState } from '../core/states';
 import type { Instant } from '../core/time';
@@ -8,12 +9,15 @@ import type { JsonObject } from '../core/json';
 import { timetableOfDag } from '../timetables/next-run';
 import { timezoneOf } from '../timetables/timetable-of';
 import type { ScheduledRun } from '../timetables/timetable';
+import { compileDag } from '../dag-spec/compiled-dag';
+import type { CompiledDag } from '../dag-spec/compiled-dag';
 import { checkConf } from './check-conf';
 import { REPROCESS_BEHAVIORS } from './commands';
 import type { BackfillPlan, BackfillPlanItem, BackfillRequest, ReprocessBehavior } from './commands';
 import type { CommandContext } from './context';
 import { instantOf, lastInstantOf } from './dates';
 import { findDag, type StoredDag } from './find-dag';
+import { checkTasks, selectTasks } from './find-tasks';
 import { isoOf } from './run-ids';
 
 /** A range like "every second of a year" is a slip. */
@@ -29,18 +33,22 @@ export interface CheckedBackfill {
   readonly maxActiveRuns: number;
   readonly runBackwards: boolean;
   readonly conf: JsonObject;
+  /** In topological order; null: all. */
+  readonly tasks: readonly string[] | null;
+  readonly runOnLatestVersion: boolean;
   /** In the order in which they will run. */
   readonly runs: readonly ScheduledRun[];
 }
 
 export async function dryRunBackfill(context: CommandContext, request: BackfillRequest): Promise<BackfillPlan> {
-  const { dag, runs, reprocessBehavior } = await checkBackfill(context, request);
+  const { dag, runs, tasks, reprocessBehavior } = await checkBackfill(context, request);
   const existing = await existingRuns(context, dag.dagId, runs);
   const timezone = timezoneOf(dag.spec.timetable, dag.spec.timezone);
   const local = (at: Instant) => DateTime.fromMillis(at, { zone: timezone }).toISO({ suppressMilliseconds: true })!;
   return {
     dagId: dag.dagId,
     timezone,
+    tasks,
     items: runs.map(({ logicalDate, interval }): BackfillPlanItem => {
       const run = existing.get(logicalDate) ?? null;
       const action = run === null ? 'create' : startsAgain(run.state, reprocessBehavior) ? 'clear' : 'skip';
@@ -78,7 +86,34 @@ export async function checkBackfill(context: CommandContext, request: BackfillRe
   const runs = await runsOf(context, dag, from, lastInstantOf('to-date', request.to, zone));
   const runBackwards = request.runBackwards ?? false;
   if (runBackwards) runs.reverse();
-  return { dag, from, to, reprocessBehavior: behavior, maxActiveRuns: most, runBackwards, conf, runs };
+  const compiled = compileDag(dag.version, dag.spec);
+  if (runBackwards) holdToNoPast(compiled);
+  const tasks = tasksOf(compiled, request);
+  const runOnLatestVersion = request.runOnLatestVersion ?? true;
+  return { dag, from, to, reprocessBehavior: behavior, maxActiveRuns: most, runBackwards, conf, tasks, runOnLatestVersion, runs };
+}
+
+/** Each run would wait for the one before it, which comes after it. */
+function holdToNoPast({ spec, usesPast }: CompiledDag): void {
+  if (usesPast.length === 0) return;
+  throw new ThenceError(
+    'INVALID_VALUE',
+    `a backfill of DAG "${spec.dagId}" cannot run backwards: ${usesPast.map((id) => `"${id}"`).join(', ')} ${usesPast.length === 1 ? 'waits' : 'wait'} for the run before (dependsOnPast)`,
+  );
+}
+
+function tasksOf(dag: CompiledDag, { tasks, taskPattern, upstream, downstream }: BackfillRequest): string[] | null {
+  const scope = { dagId: dag.spec.dagId, tasks, taskPattern, upstream, downstream };
+  checkTasks([dag], scope);
+  const selected = selectTasks(dag, scope);
+  if (selected) {
+    return withSetupsAndTeardowns(
+      dag,
+      selected.map(({ taskId }) => taskId),
+    );
+  }
+  if (upstream || downstream) throw new ThenceError('INVALID_VALUE', 'upstream and downstream are of some tasks: name these');
+  return null;
 }
 
 async function runsOf({ schedules, clock }: CommandContext, dag: StoredDag, from: Instant, to: Instant): Promise<ScheduledRun[]> {

@@ -15,6 +15,9 @@ interface OpenBackfill {
   readonly reprocess_behavior: ReprocessBehavior;
   readonly conf: JsonObject;
   readonly created_by: string | null;
+  /** Null: all. */
+  readonly task_ids: readonly string[] | null;
+  readonly run_on_latest_version: boolean;
   /** Not paused, and its DAG is there. */
   readonly goes_on: boolean;
   readonly unfinished: number;
@@ -73,7 +76,8 @@ export class RunBackfills implements Service {
 
   private async openBackfills(): Promise<OpenBackfill[]> {
     const { rows } = await this.deps.database.pool.query<OpenBackfill>(
-      `SELECT b.id, b.dag_id, b.max_active_runs, b.reprocess_behavior, b.conf, b.created_by, d.is_active AND NOT b.is_paused AS goes_on,
+      `SELECT b.id, b.dag_id, b.max_active_runs, b.reprocess_behavior, b.conf, b.created_by, b.task_ids, b.run_on_latest_version,
+              d.is_active AND NOT b.is_paused AS goes_on,
               (SELECT count(*) FROM dag_run r WHERE r.dag_id = b.dag_id AND r.backfill_id = b.id AND r.state = 'queued')::int
             + (SELECT count(*) FROM dag_run r WHERE r.dag_id = b.dag_id AND r.backfill_id = b.id AND r.state = 'running')::int AS unfinished,
               EXISTS (SELECT FROM backfill_run s WHERE s.backfill_id = b.id AND s.outcome IS NULL) AS left
@@ -99,7 +103,12 @@ export class RunBackfills implements Service {
     const left = slots.filter((slot) => slot.state !== null && !startsAgain(slot.state, backfill.reprocess_behavior));
     await this.leaveAsTheyAre(backfill, left);
     let queued = await this.create(backfill, fresh);
-    for (const slot of again) if (await this.clear(backfill, slot)) queued++;
+    for (const slot of again) {
+      const outcome = await this.clear(backfill, slot);
+      if (outcome === 'queued') queued++;
+      // It has none of the tasks, on its own version.
+      if (outcome === 'unchanged') await this.leaveAsTheyAre(backfill, [slot]);
+    }
     return queued;
   }
 
@@ -111,6 +120,12 @@ export class RunBackfills implements Service {
         async (transaction, results) => {
           // One that came into being meanwhile stays open: the next pass sees it as existing.
           const made = slots.flatMap((slot, i) => (results[i]!.created ? [{ ordinal: slot.ordinal, run: results[i]!.run }] : []));
+          if (backfill.task_ids) {
+            await transaction.query('UPDATE dag_run SET only_tasks = $2 WHERE pk = ANY($1)', [
+              made.map(({ run }) => run),
+              backfill.task_ids,
+            ]);
+          }
           await record(transaction, backfill, 'created', made);
         },
       );
@@ -118,20 +133,24 @@ export class RunBackfills implements Service {
     });
   }
 
-  /** It becomes a run of this backfill, so that it counts here and runs while the DAG is paused. */
-  private async clear(backfill: OpenBackfill, slot: Slot): Promise<boolean> {
+  /** It becomes a run of this backfill, so that it counts here and runs while the DAG is paused. Of some tasks only these are cleared. */
+  private async clear(backfill: OpenBackfill, slot: Slot): Promise<'queued' | 'unchanged' | 'changed meanwhile'> {
     const run = slot.run!;
-    return unlessChanged(false, () =>
-      this.deps.ledger.clearRun(run, async (transaction, cleared) => {
-        if (!cleared) throw new ChangedMeanwhile();
+    const tasks = backfill.task_ids && backfill.task_ids.map((taskId) => ({ taskId, mapIndexes: null }));
+    const version = backfill.run_on_latest_version ? 'latest' : 'own';
+    return unlessChanged('changed meanwhile', async () => {
+      const verdict = await this.deps.ledger.clearTasks({ run, tasks, version, conf: backfill.conf }, async (transaction, verdict) => {
+        if (!verdict) throw new ChangedMeanwhile();
+        if (verdict.to !== 'queued') return;
         await transaction.query(
-          `UPDATE dag_run SET run_type = 'backfill', triggered_by = 'backfill', triggering_user = $2, backfill_id = $3, backfill_ordinal = $4, conf = $5
-            WHERE pk = $1`,
-          [run, backfill.created_by, backfill.id, slot.ordinal, JSON.stringify(backfill.conf)],
+          `UPDATE dag_run SET run_type = 'backfill', triggered_by = 'backfill', triggering_user = $2, backfill_id = $3, backfill_ordinal = $4,
+             only_tasks = CASE WHEN $5 THEN NULL ELSE only_tasks END WHERE pk = $1`,
+          [run, backfill.created_by, backfill.id, slot.ordinal, tasks === null],
         );
         await record(transaction, backfill, 'cleared', [{ ordinal: slot.ordinal, run }]);
-      }),
-    );
+      });
+      return verdict!.to === 'queued' ? 'queued' : 'unchanged';
+    });
   }
 
   private async leaveAsTheyAre(backfill: OpenBackfill, slots: readonly Slot[]): Promise<void> {

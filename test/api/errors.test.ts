@@ -115,7 +115,7 @@ describe('what is wrong with a request is said as JSON', () => {
 
   it('a method that a path does not have → 405 with those that it has', async () => {
     const { status, headers, body } = await api.call('PUT', '/api/v2/dags/d');
-    expect([status, headers.get('allow'), body]).toEqual([405, 'GET, PATCH', { detail: 'Method Not Allowed' }]);
+    expect([status, headers.get('allow'), body]).toEqual([405, 'GET, PATCH, DELETE', { detail: 'Method Not Allowed' }]);
   });
 
   it('an interval with one end → 422', async () => {

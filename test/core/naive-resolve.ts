@@ -87,7 +87,15 @@ export function resolveNaively(dag: CompiledDag, world: World): NaiveResolution 
   const instances = gate();
   const moving = expand.size > 0 || world.expanding.size > 0 || [...states.values()].some((state) => state !== null && !isFinished(state));
   const unfinished = dag.spec.tasks.some(({ id }) => unfinishedTask(id));
-  const leafFailed = graph.leaves().some((id) => has(id).some((each) => ['failed', 'upstream_failed'].includes(states.get(keyOf(each))!)));
+  const isRemoved = (id: string) =>
+    !world.lengths.has(id) && world.instances.some((each) => each.taskId === id && each.mapIndex < 0 && each.state === 'removed');
+  const nowLeaves = dag.spec.tasks.flatMap(({ id, teardown }) => {
+    const below = graph.below(id);
+    return (teardown?.onFailureFailDagrun ?? true) && below.length > 0 && below.every(isRemoved) ? [id] : [];
+  });
+  const leafFailed = [...graph.leaves(), ...nowLeaves].some((id) =>
+    has(id).some((each) => ['failed', 'upstream_failed'].includes(states.get(keyOf(each))!)),
+  );
   const waitsForPast = !moving && unfinished && past.size > 0;
   return {
     instances,

@@ -42,6 +42,7 @@ describe('resolving a run', () => {
     const join = compile({ tasks: ['a', 'b', 'c'], edges: [['a', 'c'], ['b', 'c']] }); // prettier-ignore
     expect(stateOf(resolve(join, view(join, { a: 'removed', b: 'success' }), ['b'], NOW).transitions)).toEqual({ c: 'scheduled' });
     expect(resolve(join, view(join, { a: 'success', b: 'success', c: 'removed' }), ['b'], NOW).ends).toBe('success');
+    expect(resolve(join, view(join, { a: 'success', b: 'failed', c: 'removed' }), ['b'], NOW).ends).toBe('failed');
   });
 
   it('fails a run in which nothing can ever run', () => {

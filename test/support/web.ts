@@ -76,6 +76,7 @@ export function recordingCommands(pool: Pool): Commands & { readonly calls: Reco
       return {
         dagId: request.dagId,
         timezone: 'Europe/Zurich',
+        tasks: null,
         items: [{ logicalDate: at, interval: { start: at, end: at + 86_400_000 }, local, existing: null, action: 'create' }],
       };
     },

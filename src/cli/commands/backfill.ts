@@ -6,7 +6,7 @@ import type { BackfillPlan, BackfillRequest, Commands, ReprocessBehavior } from 
 import { ThenceError } from '../../core/errors';
 import { findBackfill, listBackfills } from '../../read-model/cli/backfills';
 import { isSchedulerAlive } from '../../read-model/cli/sessions';
-import { parseConf, parseCount, parseDate, showInstant } from '../arguments';
+import { parseConf, parseCount, parseDate, showDuration, showInstant } from '../arguments';
 import { followBackfill } from '../backfill-progress';
 import { actor, withCommands, withDatabase } from '../context';
 import { print, printRows, withOutput } from '../output';
@@ -22,6 +22,11 @@ interface CreateOptions {
   readonly maxActiveRuns: number;
   readonly reprocessBehavior: ReprocessBehavior;
   readonly runBackwards?: boolean;
+  readonly taskId?: string[];
+  readonly taskRegex?: string;
+  readonly upstream?: boolean;
+  readonly downstream?: boolean;
+  readonly ownVersion?: boolean;
   readonly dagRunConf?: string;
   readonly dryRun?: boolean;
   readonly detach?: boolean;
@@ -40,7 +45,12 @@ export function backfill(command: Command): void {
     .addOption(new Option('--reprocess-behavior <which>', 'which runs that exist start again').choices(REPROCESS_BEHAVIORS).default('none'))
     .option('--run-backwards', 'the newest first')
     .option('--dag-run-conf <json>', 'a JSON object: the conf of each run')
-    .option('--dry-run', 'only list the intervals')
+    .option('--task-id <id...>', 'only these tasks')
+    .option('-t, --task-regex <pattern>', 'only tasks whose id this regular expression matches')
+    .option('-u, --upstream', 'also the tasks above them')
+    .option('-d, --downstream', 'also the tasks below them')
+    .option('--own-version', 'runs that start again do so on the code that they had, not on the newest')
+    .option('--dry-run', 'only list the intervals, what is there for each, and what would be done')
     .option('--detach', 'do not wait for its end')
     .addHelpText(
       'after',
@@ -49,7 +59,8 @@ Shows the progress and waits for the end; exit code 1 if runs failed. Ctrl-C det
 
 Examples:
   $ thence backfill create --dag-id hello --from-date 2026-01-01 --to-date 2026-01-31 --dry-run
-  $ thence backfill create --dag-id hello --from-date 2026-01-01 --to-date 2026-01-31 --max-active-runs 4 --reprocess-behavior failed`,
+  $ thence backfill create --dag-id hello --from-date 2026-01-01 --to-date 2026-01-31 --max-active-runs 4 --reprocess-behavior failed
+  $ thence backfill create --dag-id hello --from-date 2026-01-01 --to-date 2026-01-31 --reprocess-behavior completed --task-id greet --upstream`,
     )
     .action(create);
 
@@ -70,7 +81,10 @@ Examples:
           success: each.success,
           failed: each.failed,
           running: each.running,
+          queued: each.queued,
           skipped: each.skipped,
+          left: each.eta_ms === null ? null : showDuration(each.eta_ms),
+          tasks: each.task_ids?.join(',') ?? null,
           created_at: showInstant(each.created_at),
           completed_at: showInstant(each.completed_at),
         })),
@@ -79,13 +93,16 @@ Examples:
       );
     });
 
-  onOne(
-    command,
-    'cancel',
-    'Cancel a backfill: it starts no more runs; those that run go on to their end.',
-    (commands, id) => commands.cancelBackfill(id, actor),
-    'cancelled',
-  );
+  command
+    .command('cancel')
+    .argument('<backfill_id>', 'as "thence backfill list" shows it', parseCount(1))
+    .description('Cancel a backfill: it starts no more runs; those that run go on to their end, unless they are to be stopped.')
+    .option('--stop-running', 'also mark its running runs failed')
+    .addHelpText('after', '\nExample:\n  $ thence backfill cancel 3')
+    .action(async (id: number, { stopRunning }: { stopRunning?: boolean }) => {
+      await withCommands(readConfig(), (commands) => commands.cancelBackfill(id, actor, { stopRunning }));
+      print(`backfill ${id} is cancelled`);
+    });
   onOne(
     command,
     'pause',
@@ -106,6 +123,11 @@ async function create(options: CreateOptions): Promise<void> {
     reprocessBehavior: options.reprocessBehavior,
     runBackwards: options.runBackwards ?? false,
     conf: parseConf(options.dagRunConf, '--dag-run-conf'),
+    tasks: options.taskId,
+    taskPattern: options.taskRegex,
+    upstream: options.upstream,
+    downstream: options.downstream,
+    runOnLatestVersion: options.ownVersion !== true,
   };
   await withCommands(readConfig(), async (commands, db) => {
     if (options.dryRun === true) return printPlan(await commands.dryRunBackfill(request), options.output);
@@ -132,6 +154,7 @@ function printPlan(plan: BackfillPlan, format: Format): void {
     format,
     `DAG "${plan.dagId}" has no interval in this range`,
   );
+  if (plan.tasks) note(`only the task${plan.tasks.length === 1 ? '' : 's'} ${plan.tasks.join(', ')}`);
   const count = (action: string) => plan.items.filter((item) => item.action === action).length;
   note(
     `dry run, nothing was stored: ${plan.items.length} interval${plan.items.length === 1 ? '' : 's'}, ${count('create')} to create, ${count('clear')} to run again, ${count('skip')} to leave as they are`,

@@ -9,7 +9,15 @@ import type { Work } from './work';
 export function endOf(work: Work, { unfinished, moving }: Census): { ends: 'success' | 'failed' | null; waitsForPast: boolean } {
   if (moving > 0) return { ends: null, waitsForPast: false };
   if (unfinished > 0) return work.forPast.size > 0 ? { ends: null, waitsForPast: true } : { ends: 'failed', waitsForPast: false };
-  return { ends: work.dag.leaves.some((id) => hasFailed(work, id)) ? 'failed' : 'success', waitsForPast: false };
+  const failed =
+    work.dag.leaves.some((id) => hasFailed(work, id)) || work.dag.order.some((task) => hasFailed(work, task.spec.id) && isLast(work, task));
+  return { ends: failed ? 'failed' : 'success', waitsForPast: false };
+}
+
+/** It has become a leaf because all below it is removed, as in a run of some of the tasks. */
+function isLast(work: Work, { spec, downstream }: CompiledTask): boolean {
+  const counts = spec.teardown?.onFailureFailDagrun ?? true;
+  return counts && downstream.length > 0 && downstream.every((id) => !work.isExpanded(id) && work.stateOf(id) === 'removed');
 }
 
 function hasFailed(work: Work, id: string): boolean {

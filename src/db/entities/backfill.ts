@@ -1,6 +1,6 @@
 import { EntitySchema } from 'typeorm';
 import type { JsonValue } from '../../core/json';
-import { boolean, checks, identity, integer, jsonb, managed, text, timestamptz } from './columns';
+import { boolean, checks, identity, integer, jsonb, managed, text, textArray, timestamptz } from './columns';
 
 export interface BackfillRow {
   readonly id: number;
@@ -17,6 +17,8 @@ export interface BackfillRow {
   readonly updated_at: Date;
   readonly completed_at: Date | null;
   readonly cancelled: boolean;
+  readonly task_ids: string[] | null;
+  readonly run_on_latest_version: boolean;
 }
 
 export const backfillEntity = new EntitySchema<BackfillRow>({
@@ -36,6 +38,8 @@ export const backfillEntity = new EntitySchema<BackfillRow>({
     updated_at: timestamptz({ default: () => 'clock_timestamp()' }),
     completed_at: timestamptz({ nullable: true }),
     cancelled: boolean({ default: false }),
+    task_ids: textArray({ nullable: true }),
+    run_on_latest_version: boolean({ default: true }),
   },
   checks: checks('backfill_cancelled', 'backfill_max_active_runs_check', 'backfill_range', 'backfill_reprocess_behavior_check'),
   foreignKeys: [

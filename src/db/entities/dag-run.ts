@@ -1,7 +1,7 @@
 import { EntitySchema } from 'typeorm';
 import type { RunState, RunType, TriggeredBy } from '../../core/states';
 import type { JsonValue } from '../../core/json';
-import { bigint, boolean, checks, identity, integer, jsonb, managed, text, timestamptz, uuid } from './columns';
+import { bigint, boolean, checks, identity, integer, jsonb, managed, text, textArray, timestamptz, uuid } from './columns';
 
 export interface DagRunRow {
   readonly pk: number;
@@ -30,6 +30,7 @@ export interface DagRunRow {
   readonly retries_used: number;
   readonly retry_at: Date | null;
   readonly end_reason: string | null;
+  readonly only_tasks: string[] | null;
 }
 
 export const dagRunEntity = new EntitySchema<DagRunRow>({
@@ -61,6 +62,7 @@ export const dagRunEntity = new EntitySchema<DagRunRow>({
     retries_used: integer({ default: 0 }),
     retry_at: timestamptz({ nullable: true }),
     end_reason: text({ nullable: true }),
+    only_tasks: textArray({ nullable: true }),
   },
   uniques: [
     { name: 'dag_run_id', columns: ['dag_id', 'run_id'] },

@@ -259,7 +259,7 @@ export class MemoryLedger implements port.Ledger {
     const own = run.version === null ? null : this.state.versionOf(run);
     const target = (request.version === 'own' ? own : newest) ?? own ?? newest;
     const verdict = clearTasks(this.state, run, target, request);
-    if (run.state === 'running' && target && target !== own && verdict.tasks.length > 0) {
+    if (run.state === 'running' && target && (verdict.added.length > 0 || (target !== own && verdict.tasks.length > 0))) {
       pin(this.state, run, target, this.state.clock.now());
     }
     return verdict;

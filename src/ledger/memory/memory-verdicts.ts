@@ -76,7 +76,11 @@ export function clearChosen(
   const from = run.state;
   const isAnew = tasks === null && !onlyStates;
   const known = { run: run.pk, tasks: changedTasks(chosen), version: target?.version ?? null, from };
-  if (chosen.length === 0 && !isAnew) return { ...known, below: [], added: [], to: from };
+  const wanted = onlyStates ? [] : (tasks ?? []).flatMap(({ taskId, mapIndexes }) => (mapIndexes === null ? taskId : []));
+  const isThere = (id: string) => (run.tasks.has(id) && run.tasks.get(id)!.state !== 'removed') || run.expanded.has(id);
+  const missing = target && run.version !== null ? [...target.dag.tasks.keys()].filter((id) => !isThere(id)) : [];
+  const added = missing.filter((id) => target!.version !== run.version || wanted.includes(id));
+  if (chosen.length === 0 && !isAnew && !added.some((id) => wanted.includes(id))) return { ...known, below: [], added: [], to: from };
 
   const meant = new Set(chosen);
   stopAttempts(state.attempts, (attempt) => meant.has(attempt.task));
@@ -89,8 +93,6 @@ export function clearChosen(
     Object.assign(task, cleared, { state: isLive ? 'restarting' : null, retriesUsed: 0, lostInARow: 0, piece: 0 });
   }
   const below = target ? undecideBelow(run, target.dag, meant) : [];
-  const isThere = (id: string) => run.tasks.has(id) || run.expanded.has(id);
-  const added = target && target.version !== run.version ? [...target.dag.tasks.keys()].filter((id) => !isThere(id)) : [];
   if (from === 'queued' || ((isAnew || isRunFinished(from)) && !keepRunState)) {
     const retriesUsed = runRetry ? run.retriesUsed + 1 : 0;
     Object.assign(run, { state: 'queued', startDate: null, endDate: null, deadlineAt: null, endReason: null, retryAt: null, retriesUsed });

@@ -27,7 +27,11 @@ const clearRows = prepared(
 );
 
 const readTallies = prepared<{ task_id: string }>('read_expanded', 'SELECT task_id FROM task_tally WHERE run = $1::bigint');
-const readTaskIds = prepared<{ task_id: string }>('read_task_ids', 'SELECT DISTINCT task_id FROM task_instance WHERE run = $1::bigint');
+const readTaskIds = prepared<{ there: string[]; only_tasks: string[] | null }>(
+  'read_task_ids',
+  `SELECT only_tasks, ARRAY(SELECT DISTINCT task_id FROM task_instance WHERE run = r.pk AND state IS DISTINCT FROM 'removed') AS there
+   FROM dag_run r WHERE pk = $1::bigint`,
+);
 
 /** What their instances returned goes with them: nobody may read it as an element of the next map. */
 const unexpandRows = prepared(
@@ -53,7 +57,8 @@ const updateRun = prepared<{ state: 'queued' | 'running' | 'success' | 'failed' 
      end_date = CASE WHEN $2 THEN NULL ELSE end_date END, deadline_at = CASE WHEN $2 THEN NULL ELSE deadline_at END,
      end_reason = CASE WHEN $2 THEN NULL ELSE end_reason END, retry_at = CASE WHEN $2 THEN NULL ELSE retry_at END,
      keep_version = $3, version = coalesce($4::uuid, version), conf = coalesce($5::jsonb, conf), waits_for_past = false,
-     retries_used = CASE WHEN $6 THEN retries_used + 1 WHEN $2 THEN 0 ELSE retries_used END
+     retries_used = CASE WHEN $6 THEN retries_used + 1 WHEN $2 THEN 0 ELSE retries_used END,
+     only_tasks = CASE WHEN only_tasks IS NOT NULL THEN ARRAY(SELECT DISTINCT unnest(only_tasks || $7::text[])) END
    WHERE pk = $1::bigint RETURNING state`,
 );
 
@@ -86,7 +91,10 @@ export async function clearLocked(
   const meant = await chooseTasks(client, run, tasks, onlyStates ?? null);
   const helpers = dag && !isAnew ? setupsFor(dag, tasks ?? [], meant) : [];
   const chosen = helpers.length === 0 ? meant : unite(meant, await chooseTasks(client, run, helpers));
-  if (chosen.length === 0 && !isAnew) return { run, tasks: [], below: [], added: [], version: target, from: row.state, to: row.state };
+  const wanted = onlyStates ? [] : wholeTasks(tasks ?? []);
+  const added = dag && row.version !== null ? await missingTasks(client, run, dag, wanted, target !== row.version) : [];
+  if (chosen.length === 0 && !isAnew && !added.some((id) => wanted.includes(id)))
+    return { run, tasks: [], below: [], added: [], version: target, from: row.state, to: row.state };
   await stopTasks(client, chosen, 'cleared');
   const unexpanded =
     dag && !onlyStates ? await unexpand(client, run, dag, tasks && new Set(wholeTasks([...tasks, ...helpers]))) : new Set<string>();
@@ -99,8 +107,7 @@ export async function clearLocked(
   const undecided = await undecideBelow(client, run, below, chosen);
 
   const isQueued = row.state === 'queued' || ((isAnew || isRunFinished(row.state)) && !keepRunState);
-  const repinned = row.state === 'running' && !isQueued && dag && target !== row.version;
-  const added = dag && target !== row.version ? await missingTasks(client, run, dag) : [];
+  const repinned = row.state === 'running' && !isQueued && dag && (target !== row.version || added.length > 0);
   const { rows: after } = await updateRun(
     client,
     run,
@@ -109,6 +116,7 @@ export async function clearLocked(
     repinned ? target : null,
     conf && JSON.stringify(conf),
     runRetry,
+    wanted,
   );
   if (repinned) await makeTasks(context, client, dag, [run]);
   await recountTallies(client, run, null);
@@ -169,8 +177,19 @@ function groupIsCleared(dag: CompiledDag, taskId: string, isCleared: (taskId: st
   return tasks.every(isCleared) && (sources.length === 0 || sources.some(isCleared));
 }
 
-async function missingTasks(client: PoolClient, run: RunPk, dag: CompiledDag): Promise<string[]> {
+/**
+ * Tasks that the run will have and does not have yet: those that came with the version, and those that are asked for by name, also where the
+ * run was to have only some of the tasks.
+ */
+async function missingTasks(
+  client: PoolClient,
+  run: RunPk,
+  dag: CompiledDag,
+  wanted: readonly string[],
+  isOtherVersion: boolean,
+): Promise<string[]> {
   const { rows } = await readTaskIds(client, run);
-  const there = new Set(rows.map(({ task_id }) => task_id));
-  return dag.order.map((task) => task.spec.id).filter((id) => !there.has(id));
+  const { there, only_tasks: only } = rows[0]!;
+  const comes = (id: string) => wanted.includes(id) || (isOtherVersion && (only?.includes(id) ?? true));
+  return dag.order.map((task) => task.spec.id).filter((id) => !there.includes(id) && comes(id));
 }

@@ -47,6 +47,13 @@ const removeTasks = prepared<ChosenTask>(
 );
 const forgetTallies = prepared('forget_tallies', 'DELETE FROM task_tally WHERE run = ANY($1::bigint[]) AND task_id <> ALL($2::text[])');
 
+/** Of a run that has only some of the tasks. */
+const leaveOut = prepared(
+  'leave_out_tasks',
+  `UPDATE task_instance t SET state = 'removed', reason = NULL, end_date = clock_timestamp()
+   FROM dag_run r WHERE r.pk = ANY($1::bigint[]) AND r.only_tasks IS NOT NULL AND t.run = r.pk AND t.task_id <> ALL(r.only_tasks) AND t.state IS NULL`,
+);
+
 /** Under the locks of the runs. */
 export async function makeTasks(context: LedgerContext, client: PoolClient, dag: CompiledDag, runs: readonly RunPk[]): Promise<void> {
   const of = <T>(value: (task: CompiledDag['order'][number]) => T) => dag.order.map(value);
@@ -64,4 +71,5 @@ export async function makeTasks(context: LedgerContext, client: PoolClient, dag:
   const { rows: removed } = await removeTasks(client, runs, ids, FINISHED_TASK_STATES);
   if (removed.length > 0) await stopTasks(client, removed, 'cleared');
   await forgetTallies(client, runs, ids);
+  await leaveOut(client, runs);
 }

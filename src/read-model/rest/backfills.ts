@@ -14,10 +14,14 @@ export interface BackfillRow {
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly completed_at: Date | null;
+  readonly run_backwards: boolean;
+  readonly cancelled: boolean;
+  /** Null: all. */
+  readonly task_ids: readonly string[] | null;
 }
 
-const columns =
-  'id, dag_id, from_date, to_date, max_active_runs, reprocess_behavior, is_paused, conf, created_at, updated_at, completed_at';
+const columns = `id, dag_id, from_date, to_date, max_active_runs, reprocess_behavior, is_paused, conf, created_at, updated_at, completed_at, run_backwards, cancelled,
+  task_ids`;
 const orderColumns = { id: 'id' };
 export const backfillOrder = Object.keys(orderColumns);
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { REPROCESS_BEHAVIORS, type BackfillRequest } from '../../../src/commands/commands';
+import { RUN_STATES } from '../../../src/core/states';
+import { findBackfill } from '../../../src/read-model/cli/backfills';
 import { backfillOrder, getBackfill, listBackfills, type BackfillRow } from '../../../src/read-model/rest/backfills';
 import { notFound } from '../api-error';
 import { date, dateParam, jsonObject, nullableDate, orderBy, paging, readOrder } from '../fields';
@@ -18,6 +20,18 @@ const backfillSchema = z.object({
   created_at: date,
   completed_at: nullableDate,
   updated_at: date,
+  run_backwards: z.boolean(),
+  is_cancelled: z.boolean(),
+  task_ids: z.array(z.string()).nullable().describe('The only tasks that it runs; null: all'),
+  progress: z.object({
+    total: z.int().describe('Data intervals in its range'),
+    success: z.int(),
+    failed: z.int(),
+    running: z.int(),
+    queued: z.int(),
+    skipped: z.int().describe('Left as they were'),
+    seconds_left: z.number().nullable().describe('At the pace so far'),
+  }),
 });
 
 const bodySchema = z.strictObject({
@@ -28,7 +42,11 @@ const bodySchema = z.strictObject({
   dag_run_conf: jsonObject.nullish(),
   reprocess_behavior: z.enum(REPROCESS_BEHAVIORS).default('none'),
   max_active_runs: z.int().min(1).max(2147483647).default(10),
-  run_on_latest_version: z.boolean().default(true).describe('Runs always take the newest version, as files in a folder are not versioned'),
+  run_on_latest_version: z.boolean().default(true).describe('Of runs that start again: on the newest code, or on what they had'),
+  task_ids: z.array(z.string()).nullish().describe('Only these tasks'),
+  task_id_pattern: z.string().nullish().describe('Only tasks whose id this regular expression matches'),
+  include_upstream: z.boolean().default(false),
+  include_downstream: z.boolean().default(false),
 });
 
 const backfillId = z.object({ backfill_id: z.int().min(0) });
@@ -45,7 +63,7 @@ export const backfillRoutes = [
     errors: [400],
     handle: async ({ query, context: { database } }) => {
       const { backfills, total } = await listBackfills(database.pool, query.dag_id, readOrder(query.order_by, backfillOrder), query);
-      return { backfills: backfills.map(backfillResponse), total_entries: total };
+      return { backfills: await Promise.all(backfills.map((row) => backfillResponse(row, database))), total_entries: total };
     },
   }),
   defineRoute({
@@ -58,7 +76,7 @@ export const backfillRoutes = [
     response: backfillSchema,
     errors: [404, 409],
     handle: async ({ body, actor, context }) =>
-      backfillResponse(await find((await context.commands.createBackfill(toRequest(body), actor)).id, context)),
+      backfillResponse(await find((await context.commands.createBackfill(toRequest(body), actor)).id, context), context.database),
   }),
   defineRoute({
     method: 'post',
@@ -75,6 +93,9 @@ export const backfillRoutes = [
           data_interval_end: date,
           partition_key: z.null(),
           partition_date: z.null(),
+          action: z.enum(['create', 'clear']),
+          existing_dag_run_id: z.string().nullable(),
+          existing_state: z.enum(RUN_STATES).nullable(),
         }),
       ),
       total_entries: z.int(),
@@ -84,12 +105,15 @@ export const backfillRoutes = [
       const { items } = await commands.dryRunBackfill(toRequest(body));
       const backfills = items
         .filter((item) => item.action !== 'skip')
-        .map(({ logicalDate, interval }) => ({
+        .map(({ logicalDate, interval, existing, action }) => ({
           logical_date: new Date(logicalDate),
           data_interval_start: new Date(interval.start),
           data_interval_end: new Date(interval.end),
           partition_key: null,
           partition_date: null,
+          action: action === 'clear' ? ('clear' as const) : ('create' as const),
+          existing_dag_run_id: existing?.runId ?? null,
+          existing_state: existing?.state ?? null,
         }));
       return { backfills, total_entries: backfills.length };
     },
@@ -103,11 +127,24 @@ export const backfillRoutes = [
     params: backfillId,
     response: backfillSchema,
     errors: [404],
-    handle: async ({ params, context }) => backfillResponse(await find(params.backfill_id, context)),
+    handle: async ({ params, context }) => backfillResponse(await find(params.backfill_id, context), context.database),
   }),
-  change('cancel', 'Starts no more runs and ends the backfill; what runs goes on to its end', ({ commands }, id, actor) =>
-    commands.cancelBackfill(id, actor),
-  ),
+  defineRoute({
+    method: 'put',
+    path: '/api/v2/backfills/{backfill_id}/cancel',
+    id: 'cancel_backfill',
+    tag: 'Backfill',
+    summary: 'Starts no more runs and ends the backfill; what runs goes on to its end, unless it is to be stopped',
+    params: backfillId,
+    query: z.object({ stop_running: z.boolean().default(false) }),
+    response: backfillSchema,
+    errors: [404, 409],
+    handle: async ({ params, query, actor, context }) => {
+      await find(params.backfill_id, context);
+      await context.commands.cancelBackfill(params.backfill_id, actor, { stopRunning: query.stop_running });
+      return backfillResponse(await find(params.backfill_id, context), context.database);
+    },
+  }),
   change('pause', 'Starts no more runs for now', ({ commands }, id, actor) => commands.pauseBackfill(id, actor)),
   change('unpause', 'Goes on with a paused backfill', ({ commands }, id, actor) => commands.unpauseBackfill(id, actor)),
 ];
@@ -129,7 +166,7 @@ function change(
     handle: async ({ params, actor, context }) => {
       await find(params.backfill_id, context);
       await act(context, params.backfill_id, actor);
-      return backfillResponse(await find(params.backfill_id, context));
+      return backfillResponse(await find(params.backfill_id, context), context.database);
     },
   });
 }
@@ -148,11 +185,17 @@ function toRequest(body: z.output<typeof bodySchema>): BackfillRequest {
     reprocessBehavior: body.reprocess_behavior,
     maxActiveRuns: body.max_active_runs,
     runBackwards: body.run_backwards,
+    runOnLatestVersion: body.run_on_latest_version,
+    tasks: body.task_ids,
+    taskPattern: body.task_id_pattern,
+    upstream: body.include_upstream,
+    downstream: body.include_downstream,
     conf: (body.dag_run_conf ?? undefined) as BackfillRequest['conf'],
   };
 }
 
-function backfillResponse(row: BackfillRow): z.input<typeof backfillSchema> {
+async function backfillResponse(row: BackfillRow, database: ApiContext['database']): Promise<z.input<typeof backfillSchema>> {
+  const { total, success, failed, running, queued, skipped, eta_ms: left } = await findBackfill(database, row.id);
   return {
     id: row.id,
     dag_id: row.dag_id,
@@ -166,5 +209,9 @@ function backfillResponse(row: BackfillRow): z.input<typeof backfillSchema> {
     created_at: row.created_at,
     completed_at: row.completed_at,
     updated_at: row.updated_at,
+    run_backwards: row.run_backwards,
+    is_cancelled: row.cancelled,
+    task_ids: row.task_ids && [...row.task_ids],
+    progress: { total, success, failed, running, queued, skipped, seconds_left: left === null ? null : left / 1000 },
   };
 }
