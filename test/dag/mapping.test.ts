@@ -105,7 +105,7 @@ describe('what is refused, where it is written', () => {
     ],
     [
       'a task in place of names',
-      (dag) => dag.task('t', { expand: source(dag) as never }, () => 1),
+      (dag) => dag.task('t', { expand: source(dag) } as never, () => 1),
       /`expand` of task "t" .* is task "source"; allowed is an object of names/,
     ],
     [
@@ -215,7 +215,7 @@ describe('what is refused, where it is written', () => {
       'all of a group that is not mapped',
       (dag) => {
         const group = new TaskGroup('g', { dag });
-        group.all(group.task('in', () => 1) as never);
+        group.all(group.task('in', () => 1));
       },
       /all\(\) of group "g" .*: the group is not mapped/,
     ],

@@ -22,7 +22,8 @@ test.each(files)('%s makes DAGs without a warning, and its outcome is written do
     expect(expected).not.toEqual([]);
     for (const run of expected) {
       expect(run.file).toBe(file);
-      expect(Object.keys(run.tasks).toSorted()).toEqual(spec.tasks.map(({ id }) => id).toSorted());
+      const named = new Set(Object.keys(run.tasks).map((name) => name.replace(/\[\d+\]$/, '')));
+      expect([...named].toSorted()).toEqual(spec.tasks.map(({ id }) => id).toSorted());
     }
   }
 });

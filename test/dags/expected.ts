@@ -14,8 +14,9 @@ export interface ExpectedRun {
   /** A run that has to be there before. */
   readonly after?: { readonly dagId: string; readonly logicalDate: string };
   readonly state: RunState;
+  /** Of a mapped task by instance: 'task[0]', 'task[1]'. */
   readonly tasks: { readonly [taskId: string]: TaskState };
-  /** return_value by task; others are not compared. */
+  /** return_value by task, or instance; others are not compared. */
   readonly outputs?: { readonly [taskId: string]: JsonValue };
   /** A pattern for outputs that are text. */
   readonly outputPatterns?: { readonly [taskId: string]: RegExp };
@@ -163,5 +164,125 @@ export const expectedRuns: readonly ExpectedRun[] = [
     state: 'success',
     tasks: { minutes: 'success' },
     outputs: { minutes: 210 },
+  },
+  {
+    file: 'dynamic-mapping.ts',
+    dagId: 'dynamic_mapping',
+    logicalDate: '2026-01-05', // a Monday
+    state: 'success',
+    tasks: {
+      shops: 'success',
+      'total[0]': 'success',
+      'total[1]': 'success',
+      'total[2]': 'success',
+      'converted[0]': 'success',
+      'converted[1]': 'success',
+      'converted[2]': 'success',
+      'converted[3]': 'success',
+      'converted[4]': 'success',
+      'converted[5]': 'success',
+      'print[0]': 'success',
+      'print[1]': 'success',
+      report: 'success',
+    },
+    outputs: {
+      'total[1]': { shop: 'south', euros: 25 },
+      'converted[0]': 'north: 7.5 CHF',
+      'converted[3]': 'south: 50 USD',
+      report: { shops: 3, euros: 75, last: 'station: 70 USD', printed: ['hello on manual', 'bye'] },
+    },
+  },
+  {
+    file: 'dynamic-mapping.ts',
+    dagId: 'dynamic_mapping',
+    logicalDate: '2026-01-04', // a Sunday
+    state: 'success',
+    tasks: {
+      shops: 'success',
+      'total[0]': 'success',
+      'converted[0]': 'success',
+      'converted[1]': 'success',
+      'print[0]': 'success',
+      'print[1]': 'success',
+      report: 'success',
+    },
+    outputs: { report: { shops: 1, euros: 14, last: 'station: 28 USD', printed: ['hello on manual', 'bye'] } },
+  },
+  {
+    file: 'mapped-group.ts',
+    dagId: 'mapped_group',
+    logicalDate: '2026-01-01',
+    state: 'success',
+    tasks: {
+      regions: 'success',
+      'region.orders[0]': 'success',
+      'region.orders[1]': 'success',
+      'region.orders[2]': 'success',
+      'region.which[0]': 'success',
+      'region.which[1]': 'success',
+      'region.which[2]': 'success',
+      'region.sum_up[0]': 'success',
+      'region.sum_up[1]': 'skipped',
+      'region.sum_up[2]': 'success',
+      'region.nothing_sold[0]': 'skipped',
+      'region.nothing_sold[1]': 'success',
+      'region.nothing_sold[2]': 'skipped',
+      'region.line[0]': 'success',
+      'region.line[1]': 'success',
+      'region.line[2]': 'success',
+      compare: 'success',
+    },
+    outputs: { 'region.line[1]': { region: 'us', sum: 0 }, compare: { best: 'asia', sums: [6, 0, 42] } },
+  },
+  {
+    file: 'setup-teardown.ts',
+    dagId: 'setup_teardown',
+    logicalDate: '2026-01-01',
+    state: 'success',
+    tasks: { make_folder: 'success', write: 'success', sum: 'success', remove_folder: 'success', report: 'success' },
+    outputs: { sum: 6, remove_folder: 'gone', report: 'the sum is 6' },
+  },
+  {
+    file: 'setup-teardown.ts',
+    dagId: 'setup_teardown',
+    logicalDate: '2026-01-02',
+    conf: { breakIt: true },
+    state: 'failed',
+    tasks: { make_folder: 'success', write: 'success', sum: 'failed', remove_folder: 'success', report: 'upstream_failed' },
+    outputs: { remove_folder: 'gone' },
+  },
+  {
+    file: 'short-circuit.ts',
+    dagId: 'short_circuit',
+    logicalDate: '2026-01-31', // a Saturday, and the end of a month
+    state: 'success',
+    tasks: {
+      is_weekday: 'success',
+      load: 'skipped',
+      index: 'skipped',
+      is_month_end: 'success',
+      monthly_report: 'success',
+      archive: 'success',
+      newest: 'success',
+      tell: 'success',
+    },
+    outputs: { is_weekday: false, is_month_end: true, archive: 'archived', tell: 'told' },
+  },
+  {
+    file: 'short-circuit.ts',
+    dagId: 'short_circuit',
+    logicalDate: '2026-01-30', // a Friday
+    state: 'success',
+    tasks: {
+      is_weekday: 'success',
+      load: 'success',
+      index: 'success',
+      is_month_end: 'success',
+      monthly_report: 'skipped',
+      archive: 'success',
+      newest: 'success',
+      tell: 'success',
+    },
+    outputs: { load: 'loaded 2026-01-30', is_month_end: false },
   },
 ];

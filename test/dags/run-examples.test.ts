@@ -47,7 +47,7 @@ test.each(expectedRuns.map((expected, index) => ({ ...expected, index })))(
   (expected) => {
     const run = runs[expected.index]!;
     const of = <T>(pick: (task: InMemoryRun['tasks'][number]) => T) =>
-      Object.fromEntries(run.tasks.map((task) => [task.taskId, pick(task)]));
+      Object.fromEntries(run.tasks.map((task) => [task.mapIndex < 0 ? task.taskId : `${task.taskId}[${task.mapIndex}]`, pick(task)]));
     expect({ state: run.state, tasks: of(({ state }) => state) }).toEqual({ state: expected.state, tasks: expected.tasks });
     const outputs = of(({ output }) => output);
     expect(outputs).toMatchObject(expected.outputs ?? {});
