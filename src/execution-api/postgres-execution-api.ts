@@ -1,6 +1,6 @@
 /**
  * The ExecutionApi of the process that owns the attempts, over Postgres. Every statement joins the live attempt, which is the fence:
- * nothing is read or written for one that has ended. Questions wait for a database that is away.
+ * nothing is read or written for one that has ended. A callback asks under its own id, and reads only. Questions wait for a database that is away.
  */
 import type { Pool } from 'pg';
 import type { Commands } from '../commands/commands';
@@ -106,10 +106,11 @@ export class PostgresExecutionApi implements ExecutionApi {
     const { rows } = await whileAway(() =>
       this.options.pool.query<{ start: Date; end: Date; began: Date | null; ended: Date | null }>(
         `SELECT r.interval_start AS start, r.interval_end AS end, r.start_date AS began, r.end_date AS ended
-         FROM attempt a JOIN task_instance t ON t.pk = a.ti JOIN dag_run own ON own.pk = t.run
-           JOIN dag_run r ON r.dag_id = own.dag_id AND r.pk <> own.pk AND r.state = 'success' AND r.interval_start IS NOT NULL
+         FROM dag_run own JOIN dag_run r ON r.dag_id = own.dag_id AND r.pk <> own.pk AND r.state = 'success' AND r.interval_start IS NOT NULL
              AND coalesce(r.logical_date, r.run_after) < coalesce(own.logical_date, own.run_after)
-         WHERE a.id = $1 ORDER BY coalesce(r.logical_date, r.run_after) DESC LIMIT 1`,
+         WHERE own.pk = coalesce(
+             (SELECT t.run FROM attempt a JOIN task_instance t ON t.pk = a.ti WHERE a.id = $1), (SELECT c.run FROM callback c WHERE c.id = $1))
+         ORDER BY coalesce(r.logical_date, r.run_after) DESC LIMIT 1`,
         [attemptId],
       ),
     );
@@ -176,7 +177,9 @@ async function pullAll(pool: Pool, pulls: readonly Pull[]): Promise<readonly (re
       name: 'pull_xcoms',
       text: `SELECT q.n, x.task_id, x.map_index, x.value
        FROM jsonb_to_recordset($1::jsonb) AS q(n int, attempt uuid, key text, tasks jsonb, indexes jsonb, run_id text)
-         JOIN attempt a ON a.id = q.attempt AND a.state <> 'ended' JOIN task_instance t ON t.pk = a.ti
+         JOIN LATERAL (
+           SELECT t.run FROM attempt a JOIN task_instance t ON t.pk = a.ti WHERE a.id = q.attempt AND a.state <> 'ended'
+           UNION ALL SELECT c.run FROM callback c WHERE c.id = q.attempt AND c.done_at IS NULL) t ON true
          LEFT JOIN dag_run own ON q.run_id IS NOT NULL AND own.pk = t.run
          LEFT JOIN dag_run other ON other.dag_id = own.dag_id AND other.run_id = q.run_id
          LEFT JOIN xcom x ON x.run = CASE WHEN q.run_id IS NULL THEN t.run ELSE other.pk END AND x.key = q.key

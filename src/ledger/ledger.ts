@@ -102,6 +102,8 @@ export interface HopResult {
   readonly expanding: boolean;
   /** A run began to wait for an earlier one, or a run that failed is to start again at once: `startQueuedRuns` or `retryRuns` may have something to do. */
   readonly makesRoom: boolean;
+  /** Callbacks are to be run. */
+  readonly callbacks: boolean;
 }
 
 export interface EndedRun {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, rm, rmdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import type { LogLine, LogPage, LogRef, LogStore } from './log-store';
+import type { AnyLogRef, LogLine, LogPage, LogStore } from './log-store';
 
 const defaultMaxBytes = 1024 * 1024;
 
@@ -14,12 +14,14 @@ export class FileLogStore implements LogStore {
     this.folder = path.join(home, 'logs');
   }
 
-  pathOf({ dagId, runId, taskId, mapIndex, tryNumber }: LogRef): string {
-    const parts = [`task_id=${fileName(taskId)}`, ...(mapIndex >= 0 ? [`map_index=${mapIndex}`] : []), `attempt=${tryNumber}.log`];
-    return path.join(this.runFolder(dagId, runId), ...parts);
+  pathOf(ref: AnyLogRef): string {
+    const { dagId, runId, taskId, mapIndex } = ref;
+    const task = taskId === null ? [] : [`task_id=${fileName(taskId)}`, ...(mapIndex >= 0 ? [`map_index=${mapIndex}`] : [])];
+    const name = 'callback' in ref ? `callback=${ref.event}.${ref.callback}.log` : `attempt=${ref.tryNumber}.log`;
+    return path.join(this.runFolder(dagId, runId), ...task, name);
   }
 
-  async read(ref: LogRef, from = 0, maxBytes = defaultMaxBytes): Promise<LogPage> {
+  async read(ref: AnyLogRef, from = 0, maxBytes = defaultMaxBytes): Promise<LogPage> {
     let file: FileHandle;
     try {
       file = await open(this.pathOf(ref), 'r');
@@ -39,7 +41,7 @@ export class FileLogStore implements LogStore {
     }
   }
 
-  async append(ref: LogRef, line: LogLine): Promise<void> {
+  async append(ref: AnyLogRef, line: LogLine): Promise<void> {
     const file = this.pathOf(ref);
     await mkdir(path.dirname(file), { recursive: true });
     await appendFile(file, `${JSON.stringify(line)}\n`);

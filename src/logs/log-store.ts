@@ -8,6 +8,19 @@ export interface LogRef {
   readonly tryNumber: number;
 }
 
+/** The log of a callback: of a task's, or (taskId null) of its DAG's. */
+export interface CallbackLogRef {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string | null;
+  readonly mapIndex: number;
+  /** 'success', 'failure', … */
+  readonly event: string;
+  /** uuid of the callback */
+  readonly callback: string;
+}
+export type AnyLogRef = LogRef | CallbackLogRef;
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** `time`: ISO 8601 with milliseconds, UTC. `source`: the task's own log.* and console.*, a raw stream, or thence itself. */
@@ -26,10 +39,10 @@ export interface LogPage {
 
 export interface LogStore {
   /** Absolute path that the runner appends to. */
-  pathOf(ref: LogRef): string;
+  pathOf(ref: AnyLogRef): string;
   /** From position `from` (0: the beginning), at most `maxBytes` (default 1 MiB). A try that printed nothing gives no lines. */
-  read(ref: LogRef, from?: number, maxBytes?: number): Promise<LogPage>;
+  read(ref: AnyLogRef, from?: number, maxBytes?: number): Promise<LogPage>;
   /** Appends a line of thence's own, such as why an attempt was stopped. */
-  append(ref: LogRef, line: LogLine): Promise<void>;
+  append(ref: AnyLogRef, line: LogLine): Promise<void>;
   deleteRun(dagId: string, runId: string): Promise<void>;
 }

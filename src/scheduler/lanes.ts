@@ -1,7 +1,7 @@
 /** The executors of this process, by lane, and which attempt is with which of them. */
 import type { CancelReason, Executor } from '../../executors/executor';
 import type { Config } from '../config/config';
-import type { AttemptOutcome } from '../core/workload';
+import type { AttemptOutcome, RunCallback } from '../core/workload';
 import type { ExecutionApi } from '../execution-api/execution-api';
 import type { AttemptId, ClaimedAttempt, StartedAttempt } from '../ledger/ledger';
 import type { LogStore } from '../logs/log-store';
@@ -17,11 +17,20 @@ export interface LanesDeps {
   readonly onStarted: (started: StartedAttempt) => void;
   readonly onOutcome: (outcome: AttemptOutcome) => void;
   readonly onCapacity: () => void;
+  /** A slot is free, and a callback waits for one. */
+  readonly onCallbackRoom: () => void;
 }
 
+const CALLBACK_LANE = 'default';
+
 export class Lanes {
-  /** From the hand-over to the outcome; true once its code has begun. */
-  private readonly live = new Map<AttemptId, { readonly lane: string; begun: boolean }>();
+  /** From the hand-over to the outcome; `begun` once its code has. A callback is in nobody's pool, and its end is its owner's business. */
+  private readonly live = new Map<
+    AttemptId,
+    { readonly lane: string; begun: boolean; readonly onOutcome: ((outcome: AttemptOutcome) => void) | null }
+  >();
+  /** A callback waits for a slot: the next that is free is not for a task. */
+  private callbackWaits = false;
 
   /** The lane that is served first. */
   private first = 0;
@@ -29,7 +38,7 @@ export class Lanes {
   constructor(private readonly deps: LanesDeps) {}
 
   async start(): Promise<void> {
-    const { executors, api, config, logger, onStarted, onOutcome, onCapacity } = this.deps;
+    const { executors, api, config, logger, onStarted, onOutcome, onCapacity, onCallbackRoom } = this.deps;
     await Promise.all(
       [...executors.values()].map((executor) =>
         executor.start({
@@ -39,11 +48,15 @@ export class Lanes {
           onStarted: (attemptId, where) => {
             const attempt = this.live.get(attemptId);
             if (attempt) attempt.begun = true;
-            onStarted({ attemptId, ...where });
+            if (!attempt?.onOutcome) onStarted({ attemptId, ...where });
           },
           onOutcome: (outcome) => {
+            const attempt = this.live.get(outcome.attemptId);
             this.live.delete(outcome.attemptId);
-            onOutcome(outcome);
+            (attempt?.onOutcome ?? onOutcome)(outcome);
+            if (this.callbackWaits) onCallbackRoom();
+            // Nobody else tells the engine of this slot.
+            if (attempt?.onOutcome) onCapacity();
           },
           onCapacity,
         }),
@@ -53,14 +66,31 @@ export class Lanes {
 
   /** Attempts that this process may still take, whatever their lane. */
   free(): number {
-    return Math.max(0, this.deps.config.parallelism - this.live.size);
+    return Math.max(0, this.deps.config.parallelism - this.live.size - (this.callbackWaits ? 1 : 0));
   }
 
   /** Free slots of each lane, none of which has more than `free`. Which lane comes first changes, so that no lane takes all there is for ever. */
   capacity(): ReadonlyMap<string, number> {
     const lanes = [...this.deps.executors];
     const inTurn = [...lanes.slice(this.first), ...lanes.slice(0, this.first)];
-    return new Map(inTurn.map(([lane, executor]) => [lane, Math.min(this.free(), executor.capacity())]));
+    return new Map(inTurn.map(([lane, executor]) => [lane, Math.min(this.free(), this.capacityOf(lane, executor))]));
+  }
+
+  private capacityOf(lane: string, executor: Executor): number {
+    return Math.max(0, executor.capacity() - (this.callbackWaits && lane === CALLBACK_LANE ? 1 : 0));
+  }
+
+  /** False: no slot is free; the next one is kept for it. Callbacks run where tasks that name no executor do. */
+  hasRoomForCallback(): boolean {
+    const executor = this.deps.executors.get(CALLBACK_LANE)!;
+    const room = executor.capacity() > 0 && this.live.size < this.deps.config.parallelism;
+    this.callbackWaits = !room;
+    return room;
+  }
+
+  runCallback(work: RunCallback, onOutcome: (outcome: AttemptOutcome) => void): void {
+    this.live.set(work.attemptId, { lane: CALLBACK_LANE, begun: false, onOutcome });
+    this.deps.executors.get(CALLBACK_LANE)!.run([work]);
   }
 
   run(claimed: readonly ClaimedAttempt[]): void {
@@ -69,7 +99,7 @@ export class Lanes {
     for (const [lane, executor] of executors) {
       const attempts = claimed.filter((attempt) => attempt.lane === lane);
       if (attempts.length === 0) continue;
-      for (const { attemptId } of attempts) this.live.set(attemptId, { lane, begun: false });
+      for (const { attemptId } of attempts) this.live.set(attemptId, { lane, begun: false, onOutcome: null });
       executor.run(attempts.map((attempt) => toRunTask(attempt, logs, config)));
     }
   }

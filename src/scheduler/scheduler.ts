@@ -29,6 +29,7 @@ import { ReapSessions } from './reap-sessions';
 import { ReconcileRuns } from './reconcile-runs';
 import { RetryRuns } from './retry-runs';
 import { RunBackfills } from './run-backfills';
+import { RunCallbacks } from './run-callbacks';
 import { RunMetrics } from './run-metrics';
 import { StartQueuedRuns } from './start-queued-runs';
 import { TimeOutRuns } from './time-out-runs';
@@ -70,6 +71,7 @@ export class Scheduler {
   private readonly expanding: ServiceRunner;
   private readonly timingOut: ServiceRunner;
   private readonly retrying: ServiceRunner;
+  private readonly callingBack: ServiceRunner;
   private readonly reaping: ServiceRunner;
   private readonly housekeeping: readonly CronService[];
   private dueTimer: NodeJS.Timeout | null = null;
@@ -86,6 +88,7 @@ export class Scheduler {
       onStarted: (started) => this.engine.attemptStarted(started),
       onOutcome: (outcome) => this.engine.attemptFinished(outcome),
       onCapacity: () => this.engine.wakeUp(),
+      onCallbackRoom: () => this.callingBack.wake(),
     });
     this.keeper = new SessionKeeper({
       ledger,
@@ -126,6 +129,7 @@ export class Scheduler {
     this.expanding = run(new ExpandTasks({ ledger, onExpanded: (runs) => this.engine.wakeUp(runs) }));
     this.timingOut = run(new TimeOutRuns({ ledger, onTimedOut: (runs) => this.afterTimeOut(runs) }));
     this.retrying = run(new RetryRuns({ ledger, onQueued: () => this.starting.wake() }));
+    this.callingBack = run(new RunCallbacks({ database, session, lanes: this.lanes, logs, config, logger }));
     this.reaping = run(
       new ReapSessions({
         ledger,
@@ -154,7 +158,7 @@ export class Scheduler {
   }
 
   private get services(): readonly ServiceRunner[] {
-    return [this.creating, this.backfilling, this.starting, this.expanding, this.timingOut, this.retrying];
+    return [this.creating, this.backfilling, this.starting, this.expanding, this.timingOut, this.retrying, this.callingBack];
   }
 
   /** Something may be there to be done. */
@@ -185,6 +189,7 @@ export class Scheduler {
   private afterHop(result: HopResult, tookMs: number): void {
     this.metrics.hop(result, tookMs);
     if (result.expanding) this.expanding.wake();
+    if (result.callbacks) this.callingBack.wake();
     if (result.makesRoom) for (const service of [this.starting, this.retrying]) service.wake();
     this.afterEnds(result.ended);
   }

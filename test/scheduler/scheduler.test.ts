@@ -23,7 +23,7 @@ const daily: TimetableSpec = { kind: 'cron-data-interval', expression: '@daily',
 const now = () => Date.parse('2026-03-10T12:00:00Z');
 
 const logs: LogStore = {
-  pathOf: (ref) => `/logs/${ref.dagId}/${ref.runId}/${ref.taskId}/${ref.tryNumber}`,
+  pathOf: (ref) => `/logs/${ref.dagId}/${ref.runId}/${ref.taskId}/${'callback' in ref ? ref.event : ref.tryNumber}`,
   read: async () => ({ lines: [], next: 0 }),
   append: async () => undefined,
   deleteRun: async () => undefined,

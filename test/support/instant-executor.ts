@@ -1,5 +1,5 @@
 import type { Executor, ExecutorContext } from '../../executors/executor';
-import type { Outcome, RunTask } from '../../src/core/workload';
+import type { Outcome, RunCallback, RunTask, UserWork } from '../../src/core/workload';
 
 const success: Outcome = { kind: 'success', returnValue: null, branch: null };
 
@@ -8,6 +8,7 @@ export class InstantExecutor implements Executor {
   readonly name = 'instant';
   /** Every try that was handed over, in order. */
   readonly ran: RunTask[] = [];
+  readonly calledBack: RunCallback[] = [];
   readonly cancelled: string[] = [];
   mostAtOnce = 0;
   private readonly live = new Set<string>();
@@ -16,6 +17,7 @@ export class InstantExecutor implements Executor {
   constructor(
     private readonly slots = 16,
     private readonly decide: (task: RunTask) => Outcome | null | Promise<Outcome | null> = () => success,
+    private readonly decideCallback: (callback: RunCallback) => Outcome | null = () => success,
   ) {}
 
   async start(context: ExecutorContext): Promise<void> {
@@ -26,14 +28,17 @@ export class InstantExecutor implements Executor {
     return this.slots - this.live.size;
   }
 
-  run(tasks: readonly RunTask[]): void {
+  run(tasks: readonly UserWork[]): void {
     for (const task of tasks) {
-      this.ran.push(task);
+      if (task.kind === 'run-task') this.ran.push(task);
+      else this.calledBack.push(task);
       this.live.add(task.attemptId);
       this.mostAtOnce = Math.max(this.mostAtOnce, this.live.size);
       this.context?.onStarted(task.attemptId, { host: 'here', pid: null });
       setImmediate(() => {
-        void Promise.resolve(this.decide(task)).then((outcome) => outcome && this.end(task.attemptId, outcome));
+        void Promise.resolve(task.kind === 'run-task' ? this.decide(task) : this.decideCallback(task)).then(
+          (outcome) => outcome && this.end(task.attemptId, outcome),
+        );
       });
     }
   }

@@ -45,6 +45,7 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
     nextDueInMs: due.length > 0 ? Math.max(0, Math.min(...due) - now) : null,
     starving,
     expanding: runs.some((run) => run.expanding.size > 0),
+    callbacks: false,
     makesRoom: runs.some((run) => (run.waitsForPast && !wereWaiting.has(run)) || (run.retryAt !== null && run.retryAt <= now)),
   };
 }

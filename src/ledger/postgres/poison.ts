@@ -58,5 +58,6 @@ function join(a: HopResult, b: HopResult): HopResult {
     starving: a.starving || b.starving,
     expanding: a.expanding || b.expanding,
     makesRoom: a.makesRoom || b.makesRoom,
+    callbacks: a.callbacks || b.callbacks,
   };
 }
