@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/telemetry/create-logger';
 import type { InstantExecutor } from './instant-executor';
 
 const logs: LogStore = {
-  pathOf: (ref) => `/logs/${ref.dagId}/${ref.runId}/${ref.taskId}/${ref.tryNumber}`,
+  pathOf: (ref) => `/logs/${ref.dagId}/${ref.runId}/${ref.taskId}/${'callback' in ref ? ref.event : ref.tryNumber}`,
   read: async () => ({ lines: [], next: 0 }),
   append: async () => undefined,
   deleteRun: async () => undefined,
