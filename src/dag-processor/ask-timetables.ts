@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Instant } from '../core/time';
 import { newestScheduledRuns } from '../read-model/newest-scheduled-runs';
 import { scheduleOf } from '../timetables/next-run';
-import { TimetableFailed } from '../timetables/schedule-oracle';
+import { TIMETABLE_PROBLEM, TimetableFailed } from '../timetables/schedule-oracle';
 import type { LastRun, ScheduledRun } from '../timetables/timetable';
 import { askTimetable } from '../user-code/hosted-timetables';
 import type { LoadHosts } from '../user-code/load-hosts';
@@ -45,7 +45,7 @@ export async function askTimetables(
         });
         return { last, next: next as ScheduledRun | null, problem: null };
       } catch (error) {
-        if (error instanceof TimetableFailed) return { last, next: null, problem: `No run is scheduled: ${error.message}` };
+        if (error instanceof TimetableFailed) return { last, next: null, problem: TIMETABLE_PROBLEM + error.message };
         throw error;
       }
     }),

@@ -7,6 +7,9 @@ import type { DagSpec } from '../dag-spec/spec';
 import { findFiles, importsDagClass } from './find-files';
 import type { ImportError } from './import-error';
 import { loadFile, type LoadedFile } from './load-file';
+import { scheduleOf } from '../timetables/next-run';
+import { TIMETABLE_PROBLEM, TimetableFailed } from '../timetables/schedule-oracle';
+import { askTimetable } from '../user-code/hosted-timetables';
 import { LoadHosts } from '../user-code/load-hosts';
 import { duplicateError, noDagError, ownDags } from './ownership';
 
@@ -50,14 +53,54 @@ export async function loadDagsFolder(
   const root = await realpath(config.dagsFolder);
   const hosts = new LoadHosts(config);
   try {
-    if (filePath !== undefined) return await loadOne(root, found, filePath, hosts);
-    const first = dagId === undefined ? [] : await filesThatName(root, found, dagId);
-    const early = judgeFiles(root, found, await loadAll(root, first, hosts));
-    if (dagId !== undefined && early.specs.some((spec) => spec.dagId === dagId)) return early;
-    return judgeFiles(root, found, await loadAll(root, found, hosts));
+    return await askTimetables(await load(root, found, { dagId, filePath }, hosts), hosts);
   } finally {
     hosts.stop();
   }
+}
+
+async function load(
+  root: string,
+  found: readonly string[],
+  { dagId, filePath }: LoadDagsFolderOptions,
+  hosts: LoadHosts,
+): Promise<LoadedDagsFolder> {
+  if (filePath !== undefined) return loadOne(root, found, filePath, hosts);
+  const first = dagId === undefined ? [] : await filesThatName(root, found, dagId);
+  const early = judgeFiles(root, found, await loadAll(root, first, hosts));
+  if (dagId !== undefined && early.specs.some((spec) => spec.dagId === dagId)) return early;
+  return judgeFiles(root, found, await loadAll(root, found, hosts));
+}
+
+/** Timetables of DAG files are asked once: what is wrong with one is a warning, as it will be of the stored DAG. */
+async function askTimetables(folder: LoadedDagsFolder, hosts: LoadHosts): Promise<LoadedDagsFolder> {
+  const problemOf = async ({ bundle, filePath }: LoadedDagFile, spec: DagSpec): Promise<readonly string[]> => {
+    if (spec.timetable.kind !== 'custom') return [];
+    const question = { kind: 'first', last: null, now: Date.now() } as const;
+    const schedule = scheduleOf(spec);
+    try {
+      await askTimetable(hosts, {
+        kind: 'evaluate-timetable',
+        filePath,
+        dagsFolder: folder.root,
+        bundle,
+        dagId: spec.dagId,
+        schedule,
+        question,
+      });
+      return [];
+    } catch (error) {
+      if (error instanceof TimetableFailed) return [TIMETABLE_PROBLEM + error.message];
+      throw error;
+    }
+  };
+  const files = await Promise.all(
+    folder.files.map(async (file) => {
+      const problems = await Promise.all(file.specs.map((spec) => problemOf(file, spec)));
+      return { ...file, warnings: [...file.warnings, ...problems.flat()] };
+    }),
+  );
+  return { ...folder, files };
 }
 
 /** Without a DAG of its own it may be a helper, which only those that import it can say. */

@@ -214,14 +214,21 @@ async function moveOn(transaction: Transaction, dag: DueDag, next: ScheduledRun 
   if (rowCount === 0) throw new MovedOnMeanwhile();
 }
 
-/** Made and ended in one transaction: none of their tasks begins. */
+/** Made and ended in one transaction: none of their tasks begins. Whoever is called when a run of the DAG fails is called for them too. */
 async function failRuns(transaction: Transaction, dag: DueDag, results: readonly CreateRunResult[]): Promise<void> {
   const made = results.flatMap((result) => (result.created ? [result.run] : []));
   if (made.length === 0) return;
+  const why = `It was due while ${describeLimit(dag)} (onMaxActiveRuns: fail).`;
   await transaction.query(
-    `UPDATE dag_run r SET state = 'failed', version = d.current_version, end_date = clock_timestamp(), note = $2
+    `UPDATE dag_run r SET state = 'failed', version = d.current_version, end_date = clock_timestamp(), end_reason = 'max_active_runs', note = $2
        FROM dag d WHERE d.dag_id = r.dag_id AND r.pk = ANY($1::bigint[]) AND r.state = 'queued'`,
-    [made, `It was due while ${describeLimit(dag)} (onMaxActiveRuns: fail).`],
+    [made, why],
+  );
+  await transaction.query(
+    `INSERT INTO callback (run, event, version, reason)
+     SELECT r.pk, 'failure', r.version, $2 FROM dag_run r JOIN dag_version v ON v.id = r.version
+      WHERE r.pk = ANY($1::bigint[]) AND (v.spec->'callbacks')::jsonb ? 'failure' ORDER BY r.pk`,
+    [made, why],
   );
 }
 

@@ -18,6 +18,9 @@ export interface CustomTimetables {
   stop(): void;
 }
 
+/** How the warning of a DAG begins whose timetable fails. */
+export const TIMETABLE_PROBLEM = 'No run is scheduled: ';
+
 /** A user-defined timetable threw, gave no answer in time, or one that makes no sense. */
 export class TimetableFailed extends ThenceError {
   constructor(message: string) {

@@ -190,6 +190,21 @@ describe('a dry run of a backfill', () => {
     await expect(commands.dryRunBackfill({ dagId: 'etl', ...range })).rejects.toThrow(message);
   });
 
+  it('of a trigger timetable takes its ticks; of a DAG that runs without a pause is refused', async () => {
+    const ticks = { kind: 'cron', expression: '0 6 * * *', timezone: 'Europe/Zurich' } as const;
+    await insertDag(db.pool, { dagId: 'etl', timetable: { kind: 'trigger', ticks } });
+    const { timezone, items } = await commands.dryRunBackfill({ dagId: 'etl', from: '2026-02-01', to: '2026-02-02' });
+    expect([timezone, ...items.map((item) => item.local.start)]).toEqual([
+      'Europe/Zurich',
+      '2026-02-01T06:00:00+01:00',
+      '2026-02-02T06:00:00+01:00',
+    ]);
+    await insertDag(db.pool, { dagId: 'always', timetable: { kind: 'continuous' } });
+    await expect(commands.dryRunBackfill({ dagId: 'always', from: '2026-01-01', to: '2026-01-02' })).rejects.toThrow(
+      'DAG "always" runs without a pause (@continuous)',
+    );
+  });
+
   it('of a DAG without a schedule is refused', async () => {
     await insertDag(db.pool, { dagId: 'etl' });
     await expect(commands.dryRunBackfill({ dagId: 'etl', from: '2026-01-01', to: '2026-01-02' })).rejects.toThrow(

@@ -98,7 +98,14 @@ describe('variables', () => {
   });
 
   it('may hold three stars where no name says that they are secret', async () => {
-    await commands.storeVariables([{ key: 'rating', value: '**' }, { key: 'ratings', value: '{"good":"**"}' }], {}, actor);
+    await commands.storeVariables(
+      [
+        { key: 'rating', value: '**' },
+        { key: 'ratings', value: '{"good":"**"}' },
+      ],
+      {},
+      actor,
+    );
     await commands.storeVariables(
       [
         { key: 'rating', value: '***' },

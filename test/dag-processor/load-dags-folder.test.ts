@@ -44,3 +44,18 @@ test('a folder that does not exist is named, and how to name another', async () 
     `The dags folder ${dagsFolder} does not exist: make it, or name another one with THENCE_DAGS_FOLDER`,
   );
 });
+
+test('a timetable of a DAG file that fails is a warning', async () => {
+  const dagsFolder = makeFolder({
+    'odd.ts': `import { DAG, Timetable } from 'thence';
+class Odd extends Timetable { nextRun() { return { start: 2, end: 1 }; } manualInterval(at) { return { start: at, end: at }; } }
+new DAG('odd', { schedule: new Odd() }).task('t', () => 1);`,
+  });
+  const { files, errors } = await loadDagsFolder({ dagsFolder, ...limits });
+  expect(errors).toEqual([]);
+  expect(files[0]!.warnings).toEqual([
+    expect.stringMatching(
+      /^No run is scheduled: nextRun of the timetable Odd answered an interval that ends before it starts: .*, of DAG "odd" \(odd\.ts\)$/,
+    ),
+  ]);
+});

@@ -114,7 +114,14 @@ describe('a run that is due while maxActiveRuns is reached', () => {
   });
 
   it('with fail is made as a failed one, which says why and has no tasks', async () => {
-    await storeDag({ dagId: 'etl', timetable: hourly, startDate: '2026-03-10T12:00:00Z', maxActiveRuns: 1, onMaxActiveRuns: 'fail' });
+    await storeDag({
+      dagId: 'etl',
+      timetable: hourly,
+      startDate: '2026-03-10T12:00:00Z',
+      maxActiveRuns: 1,
+      onMaxActiveRuns: 'fail',
+      callbacks: ['failure'],
+    });
     const it = service();
     for (const hour of [12, 13]) {
       at(hour);
@@ -127,6 +134,8 @@ describe('a run that is due while maxActiveRuns is reached', () => {
     expect(rows).toEqual([
       { note: 'It was due while 1 of at most 1 runs of its DAG were active (onMaxActiveRuns: fail).', pinned: true, tasks: 0 },
     ]);
+    const called = await db.pool.query('SELECT c.event, r.state FROM callback c JOIN dag_run r ON r.pk = c.run');
+    expect(called.rows).toEqual([{ event: 'failure', state: 'failed' }]);
   });
 
   it('is counted run by run when several are due at once', async () => {
@@ -256,7 +265,7 @@ describe('a timetable of a DAG file', () => {
       await it.settled();
     }
     expect(moon.asked).toBe(1);
-    expect(await warnings()).toEqual(['another one', 'No run is scheduled at the moment: the timetable Moon threw Error: cloudy']);
+    expect(await warnings()).toEqual(['another one', 'No run is scheduled: the timetable Moon threw Error: cloudy']);
 
     now += 61_000;
     await untilDone(it);

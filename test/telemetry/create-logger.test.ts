@@ -39,7 +39,7 @@ describe('the log', () => {
 
   it('for people says when, how bad, who and what in one line', async () => {
     const text = await written({ logLevel: 'debug', logFormat: 'pretty' }, (logger) => logger.warn('slow', { tookMs: 12, file: 'a.ts' }));
-     
+
     expect(text.replace(/\u001b\[\d+m/g, '')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} warn {2}scheduler: slow tookMs=12 file=a\.ts\n$/);
   });
 });

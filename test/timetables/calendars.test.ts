@@ -235,7 +235,7 @@ describe('properties of calendars', () => {
           for (const at of expectMonotonic(ticks, from)) expect(isWorked(DateTime.fromMillis(at, { zone: name }), days)).toBe(true);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -274,7 +274,7 @@ describe('properties of calendars', () => {
           expect(new Set(wanted.filter(inside))).toEqual(new Set([...got].filter(inside)));
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 
@@ -303,7 +303,7 @@ describe('properties of calendars', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -328,7 +328,7 @@ describe('properties of calendars', () => {
           if (i > 0) expect(run.interval.start).toBe(runs[i - 1]!.interval.end);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });

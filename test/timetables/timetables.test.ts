@@ -4,6 +4,8 @@ import type { DagSpec, TimetableSpec } from '../../src/dag-spec/spec';
 import { dueRunOf, firstRunOf } from '../../src/timetables/next-run';
 import { timetableOf } from '../../src/timetables/timetable-of';
 import type { ScheduledRun } from '../../src/timetables/timetable';
+import { validateCron } from '../../src/timetables/cron-expression';
+import { cron as anyCron } from '../support/cron-arbitraries';
 
 const at = (iso: string) => Date.parse(iso.length === 10 ? `${iso}T00:00:00Z` : iso);
 const iso = (instant: number) => new Date(instant).toISOString().replace(':00.000Z', 'Z');
@@ -159,8 +161,11 @@ describe('ranges', () => {
   const anySpec = fc.oneof(
     fc
       .tuple(
-        fc.constantFrom('@hourly', '@daily', '30 2 * * *', '*/15 1-3 * * *', '0 */6 * * 1-5', '0 0 L * *', '15 10 * * 1#2', '0 * * * 0'),
-        fc.constantFrom('UTC', 'Europe/Zurich', 'America/New_York'),
+        fc.oneof(
+          anyCron.filter((text) => validateCron(text) === null),
+          fc.constantFrom('@hourly', '@daily', '30 2 * * *', '*/15 1-3 * * *', '0 */6 * * 1-5', '0 0 L * *', '15 10 * * 1#2', '0 * * * 0'),
+        ),
+        fc.constantFrom('UTC', 'Europe/Zurich', 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Apia'),
       )
       .map(([text, zone]) => cron(text, zone)),
     fc.constantFrom('PT6H', 'P1D', 'P1M', 'P1M2D', 'PT90M', 'P1Y').map((text) => delta(text, 'Europe/Zurich')),

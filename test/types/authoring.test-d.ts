@@ -8,9 +8,13 @@ import {
   chain,
   crossDownstream,
   DAG,
+  CronTriggerTimetable,
   EmptyOperator,
   FunctionOperator,
+  nthBusinessDay,
   TaskGroup,
+  Timetable,
+  workdays,
   type Jsonify,
   type JsonValue,
   type Ref,
@@ -171,3 +175,32 @@ interface Tree {
   children: Tree[];
 }
 is<string>()((null as unknown as Jsonify<Tree>).children[0]!.children[0]!.at);
+
+// ---- schedules
+new DAG('trigger', { schedule: new CronTriggerTimetable('0 6 * * *', { interval: { days: 1 }, dst: { gap: 'skip' } }) });
+new DAG('calendar', { schedule: workdays('0 6 * * *', { holidays: { holidays: ['12-25'], weekend: ['friday'] }, onHoliday: 'next' }) });
+new DAG('policies', { schedule: { hours: 6 }, missedRuns: { window: 'PT12H' }, onMaxActiveRuns: 'skip' });
+// @ts-expect-error a misspelled policy
+new DAG('policy', { missedRuns: 'newest' });
+// @ts-expect-error a misspelled option
+new CronTriggerTimetable('0 6 * * *', { timezon: 'UTC' });
+// @ts-expect-error the time of day is missing
+nthBusinessDay(3, { of: 'month' });
+// @ts-expect-error a day that does not exist
+workdays('@daily', { weekend: ['saterday'] });
+// @ts-expect-error no timetable without manualInterval
+export class Half extends Timetable {
+  override nextRun() {
+    return null;
+  }
+}
+export class Whole extends Timetable {
+  override readonly summary = 'whole';
+  override nextRun(last: { end: DateTime } | null, _restriction: unknown, now: DateTime) {
+    return { start: last?.end ?? now, end: now };
+  }
+  override manualInterval(at: DateTime) {
+    return { start: at, end: at };
+  }
+}
+new DAG('own', { schedule: new Whole() });
