@@ -5,9 +5,10 @@
 import { parseArgs } from 'node:util';
 import { backfill } from './backfill';
 import { chain, fanOut } from './shapes';
+import { waiting } from './waiting';
 import type { Benchmark } from './benchmark';
 
-const benchmarks: Record<string, Benchmark> = { chain, 'fan-out': fanOut, backfill };
+const benchmarks: Record<string, Benchmark> = { chain, 'fan-out': fanOut, backfill, waiting };
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

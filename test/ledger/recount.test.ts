@@ -144,14 +144,16 @@ async function play(seed: number, steps: number): Promise<void> {
     await hands[i]!.open();
   };
 
+  const maybe = async (p: number, work: () => Promise<unknown>) => (random.chance(p) ? work() : null);
+
   await ledgers[0]!.startQueuedRuns(5);
   for (let step = 0; step < steps; step++) {
     const i = random.below(2);
     const dice = random.below(100);
-    if (dice < 55) await Promise.all([hop(i, true, outcomeOf), random.chance(0.3) ? hop(1 - i, random.chance(0.5), outcomeOf) : null]);
-    else if (dice < 75) await Promise.all(ledgers.map((ledger) => (random.chance(0.6) ? ledger.expandTasks(3) : null)));
+    if (dice < 55) await Promise.all([hop(i, true, outcomeOf), maybe(0.3, () => hop(1 - i, random.chance(0.5), outcomeOf))]);
+    else if (dice < 75) await Promise.all(ledgers.map((ledger) => maybe(0.6, () => ledger.expandTasks(3))));
     else if (dice < 82) await fire();
-    else if (dice < 86) await Promise.all([clear(), random.chance(0.3) ? hop(i, true, outcomeOf) : null]);
+    else if (dice < 86) await Promise.all([clear(), maybe(0.3, () => hop(i, true, outcomeOf))]);
     else if (dice < 88) await mark();
     else if (dice < 92) await pause(random.chance(0.3));
     else if (dice < 94) await loseSession(i);
