@@ -267,6 +267,30 @@ export function describeVerdicts(name: string, make: () => Promise<LedgerHarness
       expect(await hand.finish(await goOn())).toEqual(['a', 'b', 'c']);
     });
 
+    it('lets the teardowns of a run that is marked failed run before it ends as failed; marked once more it ends at once', async () => {
+      const tasks = [{ id: 'up', setup: true }, 'work', { id: 'down', triggerRule: 'all_done_setup_success', teardown: { onFailureFailDagrun: false } }] as const; // prettier-ignore
+      const edges = [['up', 'work'], ['work', 'down'], ['up', 'down']] as const; // prettier-ignore
+      await h.addDag({ dagId: 'd', tasks, edges });
+      const runUntilWork = async () => {
+        const first = await hand.start('d');
+        return { pk: first.pk, work: (await hand.end(first.claimed[0]!)).claimed[0]! };
+      };
+      const { pk, work } = await runUntilWork();
+      await h.ledger.markRun(pk, 'failed');
+      expect(await h.run(pk)).toMatchObject({
+        state: 'running',
+        tasks: { up: { state: 'success' }, work: { state: 'failed' }, down: { state: null } },
+      });
+      const cleaning = await hand.end(work, succeeded(), { runs: [pk] });
+      expect(ids(cleaning)).toEqual(['down']);
+      expect((await hand.end(cleaning.claimed[0]!)).ended).toMatchObject([{ run: pk, state: 'failed' }]);
+
+      const second = await runUntilWork();
+      await h.ledger.markRun(second.pk, 'failed');
+      await h.ledger.markRun(second.pk, 'failed');
+      expect(await h.run(second.pk)).toMatchObject({ state: 'failed', tasks: { down: { state: 'skipped' } } });
+    });
+
     describe('deleting', () => {
       it('takes a run away when nothing of it is live', async () => {
         await h.addDag(chain);

@@ -35,7 +35,7 @@ export interface MemoryRun {
   endDate: Instant | null;
   /** By dagrunTimeout. */
   deadlineAt: Instant | null;
-  endReason: 'timeout' | 'fail_fast' | null;
+  endReason: 'timeout' | 'fail_fast' | 'marked' | null;
   /** In which order runs ended by themselves: more exact than the clock. */
   ended: number;
   /** Of the whole run, since it was last started by anybody else. */

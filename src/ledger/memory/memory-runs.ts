@@ -105,13 +105,16 @@ const isLive = ({ attempts }: MemoryState, { attempt }: MemoryTask) => attempt !
 export function endRun(
   state: MemoryState,
   run: MemoryRun,
-  ends: 'success' | 'failed',
+  decided: 'success' | 'failed',
   now: Instant,
-  endReason: MemoryRun['endReason'] = null,
+  reason: MemoryRun['endReason'] = null,
 ): void {
   const { spec } = state.versionOf(run).dag;
+  // A person has marked it failed, and its teardowns are done: that is final.
+  const isMarked = run.endReason === 'marked';
+  const [ends, endReason] = isMarked ? (['failed', 'marked'] as const) : [decided, reason];
   Object.assign(run, { state: ends, endDate: now, endReason, ended: state.nextPk(), deadlineAt: null, waitsForPast: false });
-  if (ends === 'failed' && run.retriesUsed < (spec.runRetries ?? 0)) run.retryAt = now + (spec.runRetryDelayMs ?? 0);
+  if (ends === 'failed' && !isMarked && run.retriesUsed < (spec.runRetries ?? 0)) run.retryAt = now + (spec.runRetryDelayMs ?? 0);
   else {
     const event = ends === 'success' ? 'success' : 'failure';
     if (spec.callbacks?.includes(event)) state.callbacks.push({ run, task: null, event, tryNumber: 0, reason: endReason, error: null });

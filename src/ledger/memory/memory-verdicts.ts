@@ -28,14 +28,21 @@ export function markWholeRun(
   state: 'success' | 'failed',
   now: number,
 ): void {
+  // Teardowns clean up behind a run that is marked failed; marked once more, it ends without them.
+  const isSpared = ({ compiled, state: was }: MemoryTask) => compiled.spec.teardown !== undefined && !isFinished(was);
+  const spares = state === 'failed' && run.state === 'running' && run.endReason !== 'marked' && [...everyTask(run)].some(isSpared);
+  const spared = new Set(spares ? [...everyTask(run)].filter(isSpared) : []);
   for (const task of everyTask(run)) {
+    if (spared.has(task)) continue;
     if (task.state === 'removed' || (state === 'success' ? task.state === 'success' : isFinished(task.state))) continue;
     const began = ['running', 'restarting', 'deferred', 'up_for_reschedule'].includes(task.state ?? '');
     const to = state === 'success' ? 'success' : began ? 'failed' : 'skipped';
     Object.assign(task, { state: to, reason: to === 'skipped' ? 'run_ended' : 'marked', admissible: false, dueAt: null, endDate: now });
   }
-  stopAttempts(attempts, (attempt) => attempt.task.run === run);
+  stopAttempts(attempts, (attempt) => attempt.task.run === run && !spared.has(attempt.task));
   run.expanding.clear();
+  Object.assign(run, { endReason: 'marked', woken: true });
+  if (spares) return;
   Object.assign(run, { state, endDate: now, deadlineAt: null, retryAt: null, waitsForPast: false, woken: true });
   const event = state === 'success' ? 'success' : 'failure';
   if (run.version !== null && versions.get(run.version)!.dag.spec.callbacks?.includes(event)) {
@@ -97,6 +104,7 @@ export function clearChosen(
     const retriesUsed = runRetry ? run.retriesUsed + 1 : 0;
     Object.assign(run, { state: 'queued', startDate: null, endDate: null, deadlineAt: null, endReason: null, retryAt: null, retriesUsed });
   }
+  if (run.state === 'running') run.endReason = null;
   const keepVersion = version === 'own' && run.version !== null;
   Object.assign(run, { woken: true, changed: null, waitsForPast: false, keepVersion, conf: conf ?? run.conf });
   return { ...known, below, added, to: run.state };

@@ -55,7 +55,7 @@ const updateRun = prepared<{ state: 'queued' | 'running' | 'success' | 'failed' 
   `UPDATE dag_run SET seq = seq + 1, state = CASE WHEN $2 THEN 'queued' ELSE state END,
      queued_at = CASE WHEN $2 THEN clock_timestamp() ELSE queued_at END, start_date = CASE WHEN $2 THEN NULL ELSE start_date END,
      end_date = CASE WHEN $2 THEN NULL ELSE end_date END, deadline_at = CASE WHEN $2 THEN NULL ELSE deadline_at END,
-     end_reason = CASE WHEN $2 THEN NULL ELSE end_reason END, retry_at = CASE WHEN $2 THEN NULL ELSE retry_at END,
+     end_reason = CASE WHEN $2 OR state = 'running' THEN NULL ELSE end_reason END, retry_at = CASE WHEN $2 THEN NULL ELSE retry_at END,
      keep_version = $3, version = coalesce($4::uuid, version), conf = coalesce($5::jsonb, conf), waits_for_past = false,
      retries_used = CASE WHEN $6 THEN retries_used + 1 WHEN $2 THEN 0 ELSE retries_used END,
      only_tasks = CASE WHEN only_tasks IS NOT NULL THEN ARRAY(SELECT DISTINCT unnest(only_tasks || $7::text[])) END

@@ -7,6 +7,7 @@ import type { AlsoCommit, DeleteResult, RunPk } from '../ledger';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
 import { lockRuns } from './lock-runs';
+import { wakeNextRuns } from './past';
 import { recountTallies } from './tallies';
 
 const lockTasks = prepared('lock_tasks', 'SELECT FROM task_instance WHERE run = ANY($1::bigint[]) ORDER BY pk FOR UPDATE');
@@ -19,6 +20,8 @@ const deleteRuns = prepared('delete_runs', 'DELETE FROM dag_run WHERE pk = ANY($
 
 export function deleteRun({ pool }: LedgerContext, run: RunPk, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult> {
   return inTransaction(pool, async (client) => {
+    // The next one may wait for it.
+    await wakeNextRuns(client, [run]);
     const result = await deleteLocked(client, [run]);
     await also?.(client, result);
     return result;

@@ -18,13 +18,15 @@ export interface LockedRow {
   waits_for_past: boolean;
   /** `runRetries` used. */
   retries_used: number;
+  /** `marked`: a person has marked it failed, and only its teardowns are left to run. */
+  end_reason: string | null;
   is_paused: boolean;
   now: Instant;
 }
 
 export const lockRuns = prepared<LockedRow>(
   'lock_runs',
-  `SELECT r.pk, r.seq, r.state, r.version, r.dag_id, r.run_id, r.run_type, r.start_date, r.waits_for_past, r.retries_used, d.is_paused, clock_timestamp() AS now
+  `SELECT r.pk, r.seq, r.state, r.version, r.dag_id, r.run_id, r.run_type, r.start_date, r.waits_for_past, r.retries_used, r.end_reason, d.is_paused, clock_timestamp() AS now
    FROM dag_run r JOIN dag d ON d.dag_id = r.dag_id
    WHERE r.pk = ANY($1::bigint[]) ORDER BY r.pk FOR NO KEY UPDATE OF r`,
 );

@@ -14,12 +14,12 @@ export interface RunEnd {
   readonly state: 'success' | 'failed';
   /** Of the run, before. */
   readonly retriesUsed: number;
-  readonly reason: 'fail_fast' | 'timeout' | null;
+  readonly reason: 'fail_fast' | 'timeout' | 'marked' | null;
 }
 
-/** Milliseconds until the run is to start again; null: this end is final. */
-export function retryInMs({ dag: { spec }, state, retriesUsed }: RunEnd): number | null {
-  if (state === 'success' || retriesUsed >= (spec.runRetries ?? 0)) return null;
+/** Milliseconds until the run is to start again; null: this end is final, as one that a person has ordered is. */
+export function retryInMs({ dag: { spec }, state, retriesUsed, reason }: RunEnd): number | null {
+  if (state === 'success' || reason === 'marked' || retriesUsed >= (spec.runRetries ?? 0)) return null;
   return spec.runRetryDelayMs ?? 0;
 }
 

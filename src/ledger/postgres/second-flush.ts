@@ -170,8 +170,10 @@ function placeTransitions(
 
 function runEnds({ row, dag, cached }: RunNow, { run, ends }: RunDecision): RunEnd[] {
   if (ends === null) return [];
+  const known = { run, dag, version: cached.version, retriesUsed: row.retries_used };
+  if (row.end_reason === 'marked') return [{ ...known, state: 'failed', reason: 'marked' }];
   const reason = ends === 'failed' && dag.spec.failFast ? 'fail_fast' : null;
-  return [{ run, dag, version: cached.version, state: ends, retriesUsed: row.retries_used, reason }];
+  return [{ ...known, state: ends, reason }];
 }
 
 function failFastOf({ row, dag }: RunNow): EarlyEnd {

@@ -1,5 +1,6 @@
 /** What a person says about a run or its tasks, under its lock. Live attempts keep their slots until they are known to have ended. */
 import type { PoolClient } from 'pg';
+import { isFinished } from '../../core/states';
 import type { AlsoCommit, ClearRequest, MarkRequest, RunPk, TaskVerdict } from '../ledger';
 import { clearLocked, defaultVersion } from './clear-tasks';
 import { inTransaction, prepared } from './connections';
@@ -7,7 +8,9 @@ import type { LedgerContext } from './context';
 import { insertWakes, lockRuns } from './lock-runs';
 import type { LockedRow } from './lock-runs';
 import { markLocked } from './mark-tasks';
+import { wakeNextRuns } from './past';
 import { chooseTasks, stopTasks } from './stop-tasks';
+import type { ChosenTask } from './stop-tasks';
 import { recountTallies } from './tallies';
 
 /** What has not begun is skipped as by a rule: clearing what stands above it lets it run. */
@@ -41,12 +44,10 @@ const insertCallback = prepared(
    WHERE r.pk = $1::bigint AND (v.spec->'callbacks')::jsonb ? $2`,
 );
 
-/** Running runs of the same DAG that may wait for tasks of this one. */
-const wakeOthers = prepared(
-  'wake_other_runs',
-  `INSERT INTO run_wake (run, cause) SELECT o.pk, 'past' FROM dag_run o JOIN dag_version v ON v.id = o.version
-   WHERE o.dag_id = $2 AND o.state = 'running' AND o.pk <> $1::bigint AND EXISTS (
-     SELECT FROM json_array_elements(v.spec->'tasks') s WHERE s->'dependsOnPast' IS NOT NULL OR s->'waitForDownstream' IS NOT NULL)`,
+/** Its teardowns run first. */
+const markEnding = prepared(
+  'mark_run_ending',
+  `UPDATE dag_run SET end_reason = 'marked', retry_at = NULL, waits_for_past = false, seq = seq + 1 WHERE pk = $1::bigint`,
 );
 
 export async function markRun(
@@ -55,8 +56,10 @@ export async function markRun(
   state: 'success' | 'failed',
   also?: AlsoCommit<boolean>,
 ): Promise<boolean> {
-  return underLock(context, run, false, also, async (client) => {
-    const tasks = await chooseTasks(client, run, null);
+  return underLock(context, run, false, also, async (client, row) => {
+    const all = await chooseTasks(client, run, null);
+    const teardowns = state === 'failed' ? await unfinishedTeardowns(context, client, row, all) : new Set<ChosenTask>();
+    const tasks = all.filter((task) => !teardowns.has(task));
     await stopTasks(client, state === 'success' ? tasks : tasks.filter((task) => task.state !== 'success'), 'marked');
     await markRows(
       client,
@@ -65,10 +68,26 @@ export async function markRun(
     );
     await endExpansions(client, run);
     await recountTallies(client, run, null);
-    await markRow(client, run, state);
-    await insertCallback(client, run, state === 'success' ? 'success' : 'failure');
+    if (teardowns.size > 0) await markEnding(client, run);
+    else {
+      await markRow(client, run, state);
+      await insertCallback(client, run, state === 'success' ? 'success' : 'failure');
+    }
     return true;
   });
+}
+
+/** They clean up behind a run that is marked failed, as far as their setups have run. Marked once more, it ends without them. */
+async function unfinishedTeardowns(
+  { versions }: LedgerContext,
+  client: PoolClient,
+  row: LockedRow,
+  tasks: readonly ChosenTask[],
+): Promise<Set<ChosenTask>> {
+  if (row.state !== 'running' || row.version === null || row.end_reason === 'marked') return new Set();
+  await versions.load(client, [row.version]);
+  const { dag } = versions.get(row.version);
+  return new Set(tasks.filter(({ task_id: id, state }) => dag.tasks.get(id)?.spec.teardown && !isFinished(state)));
 }
 
 export async function clearRun(context: LedgerContext, run: RunPk, also?: AlsoCommit<boolean>): Promise<boolean> {
@@ -99,7 +118,7 @@ function underLock<T>(
     const result = rows[0] ? await work(client, rows[0]) : missing;
     if (rows[0]) {
       await insertWakes(client, [run], 'verdict');
-      await wakeOthers(client, run, rows[0].dag_id);
+      await wakeNextRuns(client, [run]);
     }
     await also?.(client, result);
     return result;
