@@ -1,4 +1,5 @@
-import type { BuiltInWait } from '../src/core/waits';
+import { ThenceError } from '../src/core/errors';
+import type { BuiltInWait, HttpRequest } from '../src/core/waits';
 import type { TaskContext } from '../src/dag/context';
 import { func, listOf } from '../src/dag/option-checks';
 import type { OperatorOptions } from '../src/dag/types';
@@ -24,7 +25,7 @@ export interface HttpSensorOptions extends HttpCallOptions {
 
 const checks = { ...HTTP_CALL_CHECKS, waitStatuses: listOf(statusCode), responseCheck: func };
 
-/** Waits for an answer. Output: what `responseCheck` gives as `value`. A server that cannot be reached fails the try. */
+/** Waits for an answer, also through the time in which there is none. Output: what `responseCheck` gives as `value`. */
 export class HttpSensor<Mapped extends string = never> extends BaseSensor<unknown, HttpSensorOptions, Mapped> {
   static override readonly templateFields: readonly string[] = HTTP_CALL_TEMPLATES;
   static override readonly optionNames: readonly string[] | undefined = Object.keys(checks);
@@ -37,7 +38,8 @@ export class HttpSensor<Mapped extends string = never> extends BaseSensor<unknow
 
   async poke(context: TaskContext): Promise<PokeResult> {
     const request = this.request();
-    const response = await send(request, context);
+    const response = await this.answer(request, context);
+    if (response === null) return false;
     if (this.notYet().includes(response.status)) return false;
     if (!response.ok) throw refused(request, response);
     return this.options.responseCheck?.(response, context) ?? true;
@@ -47,7 +49,18 @@ export class HttpSensor<Mapped extends string = never> extends BaseSensor<unknow
     return { kind: 'http', args: { request: this.request(), notYet: this.notYet() } };
   }
 
-  private request() {
+  /** null: there is none, which is waited for too, in every mode. */
+  private async answer(request: HttpRequest, context: TaskContext): Promise<HttpResponse | null> {
+    try {
+      return await send(request, context);
+    } catch (error) {
+      if (error instanceof ThenceError || context.signal.aborted) throw error;
+      context.log.warn((error as Error).message);
+      return null;
+    }
+  }
+
+  private request(): HttpRequest {
     return requestOf(this.options, `task "${this.id}"`);
   }
 

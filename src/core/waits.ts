@@ -5,7 +5,7 @@
  * A wait is a look from outside that costs no process. Operators of thence look once more themselves when it says yes, with all that only
  * their own code has (a function that checks the answer, states that make them fail): the task decides. So a look may say yes too early (the
  * task defers again, for an interval at least), but must not say it late or never. What cannot be looked at at all (an unknown connection, a
- * refused one, a wrong statement) fails the wait, with a sentence.
+ * wrong statement) fails the wait, with a sentence; a server that is away is waited for.
  */
 import type { JsonValue } from './json';
 import type { RunState, TaskState } from './states';

@@ -11,6 +11,8 @@ export interface ExpectedRun {
   readonly conf?: JsonObject;
   /** Needs the connection `examples`, to an empty Postgres database. */
   readonly needsExamples?: true;
+  /** Other DAGs and the triggerer take part: run by a real scheduler (waiting.test.ts), and not in memory. */
+  readonly needsScheduler?: true;
   /** A run that has to be there before. */
   readonly after?: { readonly dagId: string; readonly logicalDate: string };
   readonly state: RunState;
@@ -284,5 +286,54 @@ export const expectedRuns: readonly ExpectedRun[] = [
       tell: 'success',
     },
     outputs: { load: 'loaded 2026-01-30', is_month_end: false },
+  },
+  {
+    file: 'sensors.ts',
+    dagId: 'sensors',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: { day_is_over: 'success', write: 'success', arrived: 'success', lines: 'success', report: 'success', tidy_up: 'success' },
+    outputs: { lines: ['one', 'two', 'three'], report: '3 lines, the last is three' },
+  },
+  {
+    file: 'sql-report.ts',
+    dagId: 'sql_report',
+    logicalDate: '2026-01-31',
+    needsExamples: true,
+    state: 'success',
+    tasks: { fill: 'success', filled: 'success', enough: 'success', report: 'success', drop: 'success' },
+    outputs: {
+      filled: 5,
+      enough: true,
+      report: [
+        { weather: 'rain', days: 2, warmest_on_average: 12 },
+        { weather: 'sun', days: 2, warmest_on_average: 22.8 },
+      ],
+    },
+  },
+  {
+    file: 'sql-report.ts',
+    dagId: 'sql_report',
+    logicalDate: '2026-02-01',
+    conf: { least: 6 },
+    needsExamples: true,
+    state: 'success',
+    tasks: { fill: 'success', filled: 'success', enough: 'success', report: 'skipped', drop: 'success' },
+    outputs: { enough: false },
+  },
+  {
+    file: 'waiting.ts',
+    dagId: 'waiting_child',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: { work: 'success', rest: 'success' },
+  },
+  {
+    file: 'waiting.ts',
+    dagId: 'waiting',
+    logicalDate: '2026-01-31',
+    needsScheduler: true,
+    state: 'success',
+    tasks: { trigger: 'success', file_of_child: 'success', work_of_child: 'success', whole_run: 'success', tidy_up: 'success' },
   },
 ];

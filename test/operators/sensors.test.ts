@@ -209,13 +209,16 @@ test('a FileSensor finds a file, a folder, or what fits a pattern', async () => 
   expect(new FileSensor('rel', { dag, path: 'x' }).waitFor()).toEqual({ kind: 'file', args: { path: path.resolve('x') } });
 });
 
-test('an HttpSensor waits through 404, fails on other statuses, and may look into the answer', async () => {
+test('an HttpSensor waits through 404 and no answer, fails on other statuses, and may look into the answer', async () => {
   const look = (options: object = {}) => new HttpSensor('h', { dag: new DAG('h'), url: server.url, ...options }).poke(contextFor({}));
   server.answer = () => ({ status: 404 });
   expect(await look()).toBe(false);
   server.answer = () => ({ status: 503, body: 'soon' });
   await expect(look()).rejects.toThrow('status 503: soon');
   expect(await look({ waitStatuses: [404, 503] })).toBe(false);
+  expect(await look({ url: 'http://127.0.0.1:65533/' })).toBe(false);
+  server.answer = () => ({ body: null });
+  expect(await look({ timeout: 50 })).toBe(false);
   server.answer = () => ({ body: 'ready' });
   expect(await look()).toBe(true);
   expect(await look({ responseCheck: ({ text }: { text: string }) => ({ done: text === 'ready', value: text }) })).toEqual({
