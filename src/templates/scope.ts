@@ -62,7 +62,7 @@ export function templateScope(context: TaskContext<unknown, unknown>): Scope {
     define('prevDataIntervalEndSuccess', () => ask({ kind: 'previous-success', edge: 'end' }));
     const variable = (key: string): unknown => ask({ kind: 'variable', key });
     const connection = (id: string): unknown => connectionInTemplate(ask({ kind: 'connection', id }) as ConnectionInfo | null);
-    define('var', () => ({ value: byName(variable), json: byName((key) => parseJson(variable(key))) }));
+    define('var', () => ({ value: byName(variable), json: byName((key) => parseJson(key, variable(key))) }));
     define('variables', () => byName(variable));
     define('conn', () => byName(connection));
     define('connections', () => byName(connection));
@@ -121,8 +121,14 @@ function byName(find: (name: string) => unknown): object {
   return new Proxy({}, { get: (_target, name) => (typeof name === 'symbol' ? undefined : name === 'get' ? get : find(name)) });
 }
 
-function parseJson(text: unknown): unknown {
-  return typeof text === 'string' ? JSON.parse(text) : text;
+/** The parser's own message would quote the value. */
+function parseJson(key: string, text: unknown): unknown {
+  if (typeof text !== 'string') return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error(`variable "${key}" is not JSON; \`var.value.${key}\` is its text`);
+  }
 }
 
 function connectionInTemplate(info: ConnectionInfo | null): object | undefined {

@@ -6,6 +6,7 @@ import type { Outcome, RunCallback, RunTask } from '../../src/core/workload';
 import type { ExecutionApi, XComEntry, XComQuery } from '../../src/execution-api/execution-api';
 import { elementsOf, noSuchItem } from '../../src/execution-api/map-items';
 import type { LogLine } from '../../src/logs/log-store';
+import type { SecretsBackend } from '../../src/secrets/secrets';
 import { AttemptLog } from '../../src/runner/attempt-log';
 import { runCallback } from '../../src/runner/run-callback';
 import { runTask } from '../../src/runner/run-task';
@@ -28,8 +29,10 @@ export interface Stage {
   text(): string;
 }
 
+const noSecrets: SecretsBackend = { getVariable: async (key) => (key === 'colour' ? 'blue' : null), getConnection: async () => null };
+
 /** @param dag one that was made after `openRegistry()` */
-export function stage(dag: DAG, outputs: Record<string, unknown> = {}): Stage {
+export function stage(dag: DAG, outputs: Record<string, unknown> = {}, secrets: SecretsBackend = noSecrets): Stage {
   takeMadeDags();
   const { spec } = serializeDag(dag);
   const lines: LogLine[] = [];
@@ -55,8 +58,8 @@ export function stage(dag: DAG, outputs: Record<string, unknown> = {}): Stage {
     },
     setMapLabel: async (_id: string, label: string) => void labels.push(label),
     setRendered: async (_id: string, fields: unknown) => void rendered.push(fields),
-    getVariable: async (_id: string, key: string) => (key === 'colour' ? 'blue' : null),
-    getConnection: async () => null,
+    getVariable: (_id: string, key: string) => secrets.getVariable(key),
+    getConnection: (_id: string, id: string) => secrets.getConnection(id),
     previousSuccess: async () => null,
   } as unknown as ExecutionApi;
   const at = Date.parse('2026-01-31T00:00:00Z');
