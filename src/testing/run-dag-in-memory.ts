@@ -24,6 +24,7 @@ import { toRunTask } from '../scheduler/to-run-task';
 import { secretsOfConfig } from '../secrets/secrets';
 import { silentLogger } from '../telemetry/create-logger';
 import type { FoundDag } from './find-dag-file';
+import { MemoryWaits } from './memory-waits';
 import { withSchedule } from './with-schedule';
 
 export interface InMemoryOptions {
@@ -134,10 +135,19 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     killGraceMs: config.killGraceMs,
     onLine: (line, work) => options.onLine?.(subjectOf(work), line),
   });
+  const api = createMemoryExecutionApi({ ledger, bundles: [found.bundle], secrets: secretsOfConfig(config) });
+  const waits = new MemoryWaits({
+    ledger,
+    found,
+    api,
+    maxPayloadBytes: config.maxXcomBytes,
+    onLine: (taskId, line) => options.onLine?.(taskId, line),
+    onFired: () => engine.wakeUp(),
+  });
   const announce = announcer(ledger, run, options.onState);
   let ended!: () => void;
   const end = new Promise<void>((resolve) => (ended = resolve));
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     ledger,
     session: () => session,
     capacity: () => new Map([[LANE, executor.capacity()]]),
@@ -149,13 +159,14 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     logger: silentLogger,
     onHop: (result) => {
       announce();
+      waits.look();
       if (result.ended.some((each) => each.run === run)) ended();
     },
   });
   signal?.addEventListener('abort', ended, { once: true });
   try {
     await executor.start({
-      api: createMemoryExecutionApi({ ledger, bundles: [found.bundle], secrets: secretsOfConfig(config) }),
+      api,
       logger: silentLogger,
       parallelism: 1,
       onStarted: (attemptId, where) => engine.attemptStarted({ attemptId, ...where }),
@@ -168,6 +179,7 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     return ledger.run(run)!.state;
   } finally {
     signal?.removeEventListener('abort', ended);
+    await waits.stop();
     await executor.stop(signal?.aborted === true ? STOP_GRACE_MS : 0);
     await engine.stop();
     rmSync(scratch, { recursive: true, force: true });

@@ -336,4 +336,12 @@ export const expectedRuns: readonly ExpectedRun[] = [
     state: 'success',
     tasks: { trigger: 'success', file_of_child: 'success', work_of_child: 'success', whole_run: 'success', tidy_up: 'success' },
   },
+  {
+    file: 'deferred-wait.ts',
+    dagId: 'deferred_wait',
+    logicalDate: '2026-01-31',
+    state: 'success',
+    tasks: { pause: 'success', launch: 'success' },
+    outputs: { pause: 'rested', launch: { counted: 3 } },
+  },
 ];
