@@ -1,7 +1,9 @@
 /** What every Ledger does when people clear, mark and delete. */
-import type { ClearRequest, HopResult, MarkRequest, RunPk, TaskSelection } from '../../src/ledger/ledger';
+import type { Outcome } from '../../src/core/workload';
+import type { ClaimedAttempt, ClearRequest, HopResult, MarkRequest, RunPk, TaskSelection } from '../../src/ledger/ledger';
 import { failed, Hand, succeeded } from './conformance';
 import type { LedgerHarness } from './conformance';
+import { over } from './semantics';
 
 const whole = (...ids: string[]): TaskSelection[] => ids.map((taskId) => ({ taskId, mapIndexes: null }));
 const ids = (result: HopResult) => result.claimed.map(({ taskId }) => taskId).sort();
@@ -255,6 +257,79 @@ export function describeVerdicts(name: string, make: () => Promise<LedgerHarness
         const first = await hand.start('d');
         await hand.finish(first);
         expect(await mark(first.pk, 'success', 'a', 'b')).toMatchObject({ tasks: [], from: 'success', to: 'success' });
+      });
+    });
+
+    describe('mapped tasks', () => {
+      const list = (...items: number[]) => succeeded(JSON.stringify(items));
+      const name = ({ taskId, mapIndex }: { taskId: string; mapIndex: number }) => (mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`);
+      const expandAll = async () => {
+        while ((await h.ledger.expandTasks(10)).length > 0);
+        return hand.look();
+      };
+      /** Through to the end of everything; returns what began. */
+      const drain = async (claimed: readonly ClaimedAttempt[], outcomeOf: (attempt: ClaimedAttempt) => Outcome = () => succeeded()) => {
+        const began: string[] = [];
+        const left = [...claimed];
+        for (let attempt = left.shift(); attempt; attempt = left.shift()) {
+          began.push(name(attempt));
+          left.push(...(await hand.end(attempt, outcomeOf(attempt))).claimed, ...(await expandAll()).claimed);
+        }
+        return began;
+      };
+
+      it('is expanded anew when it is cleared as a whole; an instance that still runs starts when it has ended', async () => {
+        await h.addDag({ dagId: 'd', tasks: [{ id: 'm', ...over(2) }, 'after'], edges: [['m', 'after']] });
+        const { pk } = await hand.start('d');
+        const [first, second] = (await expandAll()).claimed;
+        await hand.end(first!);
+        const cleared = await clear(pk, whole('m'));
+        expect(cleared!.tasks.map(({ mapIndex, was }) => [mapIndex, was])).toEqual([[0, 'success'], [1, 'running']]); // prettier-ignore
+        const again = await hand.look();
+        expect(again.claimed).toEqual([]);
+        const expanded = await expandAll();
+        expect(expanded.claimed).toMatchObject([{ mapIndex: 0, tryNumber: 2 }]);
+        const last = await hand.end(second!);
+        const next = [...last.claimed, ...(await hand.look()).claimed];
+        expect(next).toMatchObject([{ mapIndex: 1, tryNumber: 2 }]);
+        expect(await drain([...expanded.claimed, ...next])).toEqual(['m[0]', 'm[1]', 'after']);
+        expect(await stateOf(pk)).toBe('success');
+      });
+
+      it('in a mapped group keeps its instances when it is cleared alone, and is expanded anew with what the group maps over', async () => {
+        const groups = [{ id: 'g', parent: null, doc: null, ...over('list') }];
+        const tasks = ['list', { id: 'g.a', group: 'g' }, { id: 'g.b', group: 'g' }];
+        await h.addDag({ dagId: 'd', groups, tasks, edges: [['g.a', 'g.b']] });
+        const first = await hand.start('d');
+        expect(await drain(first.claimed, ({ taskId }) => (taskId === 'list' ? list(1, 2) : succeeded()))).toEqual([
+          ...['list', 'g.a[0]', 'g.a[1]', 'g.b[0]', 'g.b[1]'],
+        ]);
+        await clear(first.pk, whole('g.b'));
+        expect(await drain((await goOn()).claimed)).toEqual(['g.b[0]', 'g.b[1]']);
+        await clear(first.pk, [{ taskId: 'g.a', mapIndexes: [1] }]);
+        expect(await drain((await goOn()).claimed)).toEqual(['g.a[1]']);
+        await clear(first.pk, whole('list', 'g.a', 'g.b'));
+        expect(await drain((await goOn()).claimed, ({ taskId }) => (taskId === 'list' ? list(7) : succeeded()))).toEqual([
+          'list',
+          'g.a[0]',
+          'g.b[0]',
+        ]);
+        expect(await statesOf(first.pk)).toMatchObject({ 'g.a[1]': 'removed', 'g.b[1]': 'removed', 'g.b[0]': 'success' });
+        expect(await stateOf(first.pk)).toBe('success');
+      });
+
+      it('is marked as a whole or by single instances; what comes after follows', async () => {
+        await h.addDag({ dagId: 'd', tasks: [{ id: 'm', ...over(3) }, 'after'], edges: [['m', 'after']] });
+        const { pk } = await hand.start('d');
+        const { claimed } = await expandAll();
+        expect(await drain(claimed, ({ mapIndex }) => (mapIndex === 1 ? failed() : succeeded()))).toEqual(['m[0]', 'm[1]', 'm[2]']);
+        expect(await statesOf(pk)).toMatchObject({ 'm[1]': 'failed', after: 'upstream_failed' });
+        await h.ledger.markTasks({ run: pk, tasks: [{ taskId: 'm', mapIndexes: [1] }], state: 'skipped' });
+        await drain((await goOn()).claimed);
+        expect(await statesOf(pk)).toMatchObject({ 'm[1]': 'skipped', after: 'skipped' });
+        await mark(pk, 'success', 'm');
+        expect(await drain((await goOn()).claimed)).toEqual(['after']);
+        expect(await stateOf(pk)).toBe('success');
       });
     });
 
