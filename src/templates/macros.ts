@@ -1,4 +1,5 @@
 /** `macros` in templates and in the context, under Airflow's names and in camelCase. Pure functions of their arguments. */
+import { randomUUID } from 'node:crypto';
 import { DateTime, Duration } from 'luxon';
 import { ThenceError } from '../core/errors';
 
@@ -9,9 +10,18 @@ export interface Macros {
   /** From one format to another; formats are strftime's ('%d.%m.%y') or luxon's ('dd.MM.yy'). */
   ds_format(ds: string, input: string, output: string): string;
   dsFormat(ds: string, input: string, output: string): string;
+  /** As ds_format, with names of days and months in a language: ds_format_locale(ds, '%Y-%m-%d', '%d. %B', 'de'). */
+  ds_format_locale(ds: string, input: string, output: string, locale: string): string;
+  dsFormatLocale(ds: string, input: string, output: string, locale: string): string;
   /** '3 days ago', relative to `since` (default: now). */
   datetime_diff_for_humans(date: DateTime | string, since?: DateTime | string): string;
   datetimeDiffForHumans(date: DateTime | string, since?: DateTime | string): string;
+  /** A number from 0 to 1, another one at each call. */
+  random(): number;
+  /** `macros.uuid.uuid4()`, another one at each call. */
+  readonly uuid: { uuid4(): string };
+  /** `macros.json.dumps(value)` and `macros.json.loads(text)`. */
+  readonly json: { dumps(value: unknown): string; loads(text: string): unknown };
   /** luxon's classes, for everything else: `macros.datetime.fromISO(ds).plus({ months: 1 })`. */
   readonly datetime: typeof DateTime;
   readonly duration: typeof Duration;
@@ -22,8 +32,13 @@ export const macros: Macros = Object.freeze({
   dsAdd: addDays,
   ds_format: reformat,
   dsFormat: reformat,
+  ds_format_locale: reformat,
+  dsFormatLocale: reformat,
   datetime_diff_for_humans: differenceForHumans,
   datetimeDiffForHumans: differenceForHumans,
+  random: () => Math.random(),
+  uuid: Object.freeze({ uuid4: randomUUID }),
+  json: Object.freeze({ dumps: (value: unknown) => JSON.stringify(value), loads: (text: string): unknown => JSON.parse(text) }),
   datetime: DateTime,
   duration: Duration,
 });
@@ -32,10 +47,10 @@ function addDays(ds: string, days: number): string {
   return dateOf(ds, 'ds_add').plus({ days }).toISODate();
 }
 
-function reformat(ds: string, input: string, output: string): string {
+function reformat(ds: string, input: string, output: string, locale = 'en-US'): string {
   const date = DateTime.fromFormat(ds, luxonFormat(input), { zone: 'utc', locale: 'en-US' });
   if (!date.isValid) throw new ThenceError('INVALID_VALUE', `ds_format: "${ds}" is not a date in the format "${input}"`);
-  return date.toFormat(luxonFormat(output));
+  return date.setLocale(locale.replace('_', '-')).toFormat(luxonFormat(output));
 }
 
 function differenceForHumans(date: DateTime | string, since?: DateTime | string): string {

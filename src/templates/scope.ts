@@ -16,7 +16,8 @@ export type Need =
     }
   | { readonly kind: 'variable'; readonly key: string }
   | { readonly kind: 'connection'; readonly id: string }
-  | { readonly kind: 'previous-success'; readonly edge: 'start' | 'end' };
+  /** Of its data interval, or of the run itself. */
+  | { readonly kind: 'previous-success'; readonly edge: 'start' | 'end' | 'startDate' | 'endDate' };
 
 /** Answers with the value, or throws to stop the rendering until it has been fetched. */
 export type Ask = (need: Need) => unknown;
@@ -37,8 +38,12 @@ const PLAIN_NAMES = [
   'params',
   'conf',
   'inputs',
+  'inlets',
+  'outlets',
   'tryNumber',
   'mapIndex',
+  'expandedTiCount',
+  'taskRescheduleCount',
   'attemptId',
   'macros',
 ] as const satisfies readonly (keyof TaskContext)[];
@@ -55,11 +60,15 @@ export function templateScope(context: TaskContext<unknown, unknown>): Scope {
     define('ti', () => ti);
     define('taskInstance', () => ti);
     define('xcom', () => xcom);
-    define('dag', () => ({ id: context.dag.id, dagId: context.dag.id, dag_id: context.dag.id }));
-    define('task', () => ({ id: context.task.id, taskId: context.task.id, task_id: context.task.id }));
+    define('dag', () => dagInTemplate(context.dag));
+    define('task', () => taskInTemplate(context.task));
     define('dagRun', () => bothCases(context.dagRun));
+    define('tsNodashWithTz', () => context.logicalDate.toFormat("yyyyMMdd'T'HHmmssZZZ"));
+    define('taskInstanceKeyStr', () => `${context.dag.id}__${context.task.id}__${context.dsNodash}`);
     define('prevDataIntervalStartSuccess', () => ask({ kind: 'previous-success', edge: 'start' }));
     define('prevDataIntervalEndSuccess', () => ask({ kind: 'previous-success', edge: 'end' }));
+    define('prevStartDateSuccess', () => ask({ kind: 'previous-success', edge: 'startDate' }));
+    define('prevEndDateSuccess', () => ask({ kind: 'previous-success', edge: 'endDate' }));
     const variable = (key: string): unknown => ask({ kind: 'variable', key });
     const connection = (id: string): unknown => connectionInTemplate(ask({ kind: 'connection', id }) as ConnectionInfo | null);
     define('var', () => ({ value: byName(variable), json: byName((key) => parseJson(key, variable(key))) }));
@@ -81,9 +90,32 @@ export function fetchFromContext(context: TaskContext<unknown, unknown>): FetchN
       case 'connection':
         return context.connections.get(need.id);
       case 'previous-success':
-        return need.edge === 'start' ? context.prevDataIntervalStartSuccess : context.prevDataIntervalEndSuccess;
+        return previousSuccess(context, need.edge);
     }
   };
+}
+
+function previousSuccess(context: TaskContext<unknown, unknown>, edge: Extract<Need, { kind: 'previous-success' }>['edge']) {
+  switch (edge) {
+    case 'start':
+      return context.prevDataIntervalStartSuccess;
+    case 'end':
+      return context.prevDataIntervalEndSuccess;
+    case 'startDate':
+      return context.prevStartDateSuccess;
+    case 'endDate':
+      return context.prevEndDateSuccess;
+  }
+}
+
+function dagInTemplate({ id, options }: TaskContext['dag']): object {
+  const { description, tags, owner, timezone } = options ?? {};
+  return bothCases({ id, dagId: id, description, tags, owner, timezone });
+}
+
+function taskInTemplate(task: TaskContext['task']): object {
+  const { pool = 'default_pool', queue = 'default', retries = 0, owner, triggerRule = 'all_success' } = task['~written'] ?? {};
+  return bothCases({ id: task.id, taskId: task.id, operator: task.constructor.name, pool, queue, retries, owner, triggerRule });
 }
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -14,13 +14,14 @@ import type { BundleCode } from '../core/workload';
 import type { DAG } from '../dag/dag';
 import { openRegistry, sealRegistry, takeMadeDags } from '../dag/registry';
 import { TriggerClasses } from '../dag/trigger';
+import { layOutFiles } from './bundle-files';
 import { installResolution, makeBundleModule } from './resolution';
 
 /** Where the sources of a bundle stand on this host. */
 export interface BundlePlace {
   /** The DAG file, relative to the dags folder. */
   readonly filePath: string;
-  /** Absolute; null on a host that has no dags folder: then paths start in the working directory. */
+  /** Absolute; null on a host that has no dags folder: then paths start where the bundle's files are laid out, or in the working directory. */
   readonly dagsFolder: string | null;
 }
 
@@ -76,10 +77,11 @@ async function evaluate(bundle: BundleCode, place: BundlePlace): Promise<DAG[]> 
   process.setSourceMapsEnabled(true);
   const root = realFolder(place.dagsFolder) ?? process.cwd();
   const file = path.resolve(root, place.filePath);
+  const beside = place.dagsFolder === null ? (layOutFiles(bundle) ?? root) : root;
   const triggers = new TriggerClasses();
   const module = makeBundleModule(file, (exported) => triggers.notePackage(exported));
   Object.assign(module, {
-    place: (source: string) => whereIs(path.resolve(root, source)),
+    place: (source: string) => whereIs(path.resolve(beside, source)),
     named: (value: unknown) => triggers.note(value),
   });
 

@@ -29,6 +29,25 @@ test('the context is there under camelCase and under the names of Airflow', asyn
   );
 });
 
+test('what Airflow has beside it is there too', async () => {
+  const context = Object.defineProperties(contextFor({}), {
+    mapIndex: { value: 3 },
+    expandedTiCount: { value: 7 },
+    taskRescheduleCount: { value: 2 },
+    inlets: { value: ['s3://in'] },
+    prevStartDateSuccess: { value: Promise.resolve(DateTime.utc(2026, 1, 2)) },
+    prevEndDateSuccess: { value: Promise.resolve(DateTime.utc(2026, 1, 3)) },
+  });
+  expect(
+    await render('{{ map_index }} {{ expanded_ti_count }} {{ task_reschedule_count }} {{ inlets[0] }} {{ outlets.length }}', context),
+  ).toBe('3 7 2 s3://in 0');
+  expect(await render('{{ ts_nodash_with_tz }} {{ task_instance_key_str }} {{ logical_date | ts_nodash_with_tz }}', context)).toBe(
+    '20260131T000000+0000 etl__load__20260131 20260131T000000+0000',
+  );
+  expect(await render('{{ prev_start_date_success | ds }} {{ prev_end_date_success | ds }}', context)).toBe('2026-01-02 2026-01-03');
+  expect(await render('{{ task.pool }} {{ task.trigger_rule }} {{ task.retries }}', context)).toBe('default_pool all_success 0');
+});
+
 test('a date prints as ISO 8601', async () => {
   expect(await render('{{ data_interval_start }}/{{ dataIntervalEnd }} {% if true %}{{ logical_date }}{% endif %}')).toBe(
     '2026-01-31T00:00:00+00:00/2026-02-01T00:00:00+00:00 2026-01-31T00:00:00+00:00',
@@ -130,6 +149,9 @@ test('fetching goes on in parallel, and its failure names the field', async () =
 });
 
 test('macros do calendar arithmetic', () => {
+  expect(macros.ds_format_locale('2026-03-09', '%Y-%m-%d', '%A, %d. %B', 'de_CH')).toBe('Montag, 09. März');
+  expect(macros.uuid.uuid4()).toMatch(/^[0-9a-f-]{36}$/);
+  expect(macros.json.loads(macros.json.dumps({ a: [1] }))).toEqual({ a: [1] });
   expect(macros.dsAdd('2024-02-28', 2)).toBe('2024-03-01');
   expect(macros.ds_add('2024-03-01', -1)).toBe('2024-02-29');
   expect(macros.dsFormat('2026-01-31', 'yyyy-MM-dd', 'd LLL yyyy')).toBe('31 Jan 2026');

@@ -1,6 +1,6 @@
 import type { BundleCode } from '../../src/core/workload';
 import { openRegistry } from '../../src/dag/registry';
-import { bundleFile } from '../../src/dag-processor/bundle-file';
+import { bundleFile, withFiles } from '../../src/dag-processor/bundle-file';
 import { makeFolder } from '../dag-processor/make-folder';
 import { BundleCache, evaluateBundle } from '../../src/user-code/evaluate-bundle';
 
@@ -98,4 +98,19 @@ describe('the cache of a runner', () => {
     await get('a.ts');
     expect(fetched).toEqual(['a.ts', 'b.ts', 'a.ts']);
   });
+});
+
+test('on a host without a dags folder, files that travel with the code lie where each source file expects them', async () => {
+  const dagsFolder = makeFolder({
+    'team/etl.ts': `import { readFileSync } from 'node:fs';\nimport { DAG } from 'thence';\nimport { query } from './lib/query';\nnew DAG('etl', { description: readFileSync(__dirname + '/sql/a.sql', 'utf8') + query });`,
+    'team/lib/query.ts': `import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nexport const query = readFileSync(path.join(__dirname, '../sql/b.sql'), 'utf8');`,
+    'team/sql/a.sql': 'A',
+    'team/sql/b.sql': 'B',
+  });
+  const bundle = withFiles(await bundleOf(dagsFolder, 'team/etl.ts'), { 'team/sql/a.sql': 'stored a, ', 'team/sql/b.sql': 'stored b' });
+  const place = { filePath: 'team/etl.ts', dagsFolder: null };
+  for (const round of [1, 2]) {
+    const [dag] = await evaluateBundle(bundle, place);
+    expect([round, dag!.options.description]).toEqual([round, 'stored a, stored b']);
+  }
 });
