@@ -6,7 +6,7 @@ import { readCompiledDag } from '../../src/read-model/ui/dag-page';
 import type { RunPage } from '../../src/read-model/ui/run';
 import { readAttempts, readTaskInstance, readXComs } from '../../src/read-model/ui/task-instance';
 import type { TaskInstancePage } from '../../src/read-model/ui/task-instance';
-import { readBlockers } from '../../src/read-model/ui/why-waiting';
+import { readBlockers } from '../../src/read-model/why/task-blockers';
 import type { LogRef } from '../../src/logs/log-store';
 import { IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';

@@ -8,6 +8,7 @@ import { listTaskInstances } from '../../read-model/cli/runs';
 import type { ListedTaskInstance } from '../../read-model/cli/runs';
 import { parseCount, showInstant } from '../arguments';
 import { withDatabase } from '../context';
+import { findTaskBlockers } from '../../read-model/why/find-blockers';
 import { findNamedRun } from '../find-run';
 import { toTree } from '../graph-text';
 import { print, printRows, withOutput } from '../output';
@@ -91,6 +92,34 @@ Example:
           `run "${run.run_id}" of "${dagId}" has no task "${taskId}"${didYouMean(taskId, known) || `; its tasks are ${known.join(', ')}`}`,
         );
       });
+    });
+
+  withOutput(command.command('failed-deps'))
+    .argument('<dag_id>')
+    .argument('<task_id>')
+    .argument('<logical_date_or_run_id>')
+    .description('Say why a task does not run: everything that keeps it, from the rules that the scheduler decides by.')
+    .option('--map-index <number>', 'of one mapped instance', parseCount(0))
+    .addHelpText('after', '\nExample:\n  $ thence tasks failed-deps hello greet 2026-01-31')
+    .action(async (dagId: string, taskId: string, which: string, options: { output: Format; mapIndex?: number }) => {
+      const { mapIndex = -1, output } = options;
+      const found = await withDatabase(readConfig(), async (db) => {
+        const { run } = await findNamedRun(db, dagId, which);
+        return findTaskBlockers(db.pool, { dagId, runId: run.run_id, taskId, mapIndex });
+      });
+      if (!found)
+        throw new ThenceError(
+          'NOT_FOUND',
+          `that run of "${dagId}" has no task "${taskId}"${mapIndex < 0 ? '' : ` with the map index ${mapIndex}`}`,
+        );
+      printRows(
+        found.blockers.map(({ kind, text, tasks = [], at }) => ({
+          kind,
+          reason: [text, ...tasks.map((task) => `${task.taskId} (${task.state})`), ...(at ? [at.toISOString()] : [])].join(' '),
+        })),
+        output,
+        `nothing keeps task "${taskId}": it is ${found.state ?? 'none'}`,
+      );
     });
 
   withOutput(command.command('states-for-dag-run'))

@@ -8,6 +8,7 @@ import { dagRunRoutes } from './dag-runs';
 import { dagSourceRoutes } from './dag-sources';
 import { dagStatsRoutes } from './dag-stats';
 import { dagRoutes } from './dags';
+import { dependencyRoutes } from './dependencies';
 import { eventLogRoutes } from './event-logs';
 import { importErrorRoutes } from './import-errors';
 import { jobRoutes } from './jobs';
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...taskRoutes,
   ...dagRunRoutes,
   ...taskInstanceRoutes,
+  ...dependencyRoutes,
   ...clearTaskInstanceRoutes,
   ...patchTaskInstanceRoutes,
   ...bulkTaskInstanceRoutes,

@@ -1,0 +1,37 @@
+/** One reason why a task instance or a run does not go on, in words, with the names and numbers that it comes from. */
+import type { Blocker as AdmissionBlocker } from '../../core/admission';
+
+export interface Blocker {
+  readonly kind:
+    | 'scheduler' // none is alive
+    | 'triggerer' // none is alive, and the task waits for one
+    | 'inactive' // no file makes the DAG
+    | 'paused'
+    | 'backfill' // is paused
+    | 'run-after' // its time has not come
+    | 'run-queued' // maxActiveRuns
+    | 'run-retry' // the run failed and is tried again
+    | 'retry'
+    | 'deferred'
+    | 'stopping' // the try before it is being stopped
+    | 'expanding'
+    | 'upstream'
+    | 'sources' // what it is mapped over
+    | 'setup'
+    | 'past' // the run before
+    | 'limit'
+    | AdmissionBlocker['kind']
+    | 'next';
+  readonly text: string;
+  /** Tasks that it waits for. */
+  readonly tasks?: readonly { readonly taskId: string; readonly state: string }[];
+  /** Other runs of the DAG that it waits for. */
+  readonly runs?: readonly string[];
+  readonly at?: Date | null;
+}
+
+/** "a, b and 3 more" */
+export function named(names: readonly string[], most = 5): string {
+  const shown = names.slice(0, most).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}

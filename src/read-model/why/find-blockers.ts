@@ -1,0 +1,45 @@
+/** Why a task instance, or a run, does not go on, found by the names that people know. For REST and the command line. */
+import type { Pool } from 'pg';
+import { readCompiledDag } from '../ui/dag-page';
+import { readRunBlockers } from './run-blockers';
+import type { WhyRun } from './run-blockers';
+import { readBlockers } from './task-blockers';
+import type { Blocker, WhyTask } from './task-blockers';
+
+export interface FoundTask {
+  readonly state: WhyTask['state'];
+  readonly blockers: readonly Blocker[];
+}
+
+/** Null: there is no such task instance. */
+export async function findTaskBlockers(
+  pool: Pool,
+  of: { readonly dagId: string; readonly runId: string; readonly taskId: string; readonly mapIndex: number },
+): Promise<FoundTask | null> {
+  const run = await findRun(pool, of.dagId, of.runId);
+  if (!run) return null;
+  const { rows } = await pool.query<WhyTask>(
+    `SELECT pk, task_id AS "taskId", map_index AS "mapIndex", state, reason, admissible, pool, lane, due_at AS "dueAt"
+     FROM task_instance WHERE run = $1 AND task_id = $2 AND map_index = $3`,
+    [run.pk, of.taskId, of.mapIndex],
+  );
+  const task = rows[0];
+  // A run that has not started has no task instances yet: what keeps it keeps them.
+  if (!task) return run.state === 'queued' && of.mapIndex < 0 ? { state: null, blockers: await readRunBlockers(pool, run) } : null;
+  const dag = run.version === null ? null : await readCompiledDag(pool, run.version);
+  return { state: task.state, blockers: await readBlockers(pool, run, task, dag) };
+}
+
+/** Null: there is no such run. */
+export async function findRunBlockers(pool: Pool, dagId: string, runId: string): Promise<readonly Blocker[] | null> {
+  const run = await findRun(pool, dagId, runId);
+  return run && readRunBlockers(pool, run);
+}
+
+async function findRun(pool: Pool, dagId: string, runId: string): Promise<(WhyRun & { readonly version: string | null }) | null> {
+  const { rows } = await pool.query<WhyRun & { version: string | null }>(
+    `SELECT pk, dag_id AS "dagId", state, backfill_id AS "backfillId", version FROM dag_run WHERE dag_id = $1 AND run_id = $2`,
+    [dagId, runId],
+  );
+  return rows[0] ?? null;
+}
