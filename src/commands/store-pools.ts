@@ -37,6 +37,12 @@ export async function storePools(
              description = CASE WHEN $4 THEN $5 ELSE description END WHERE name = $1`,
           [name, slots ?? null, includeDeferred ?? null, description !== undefined, description || null],
         );
+        // Deferred tasks take up slots now, or no longer.
+        await client.query(
+          `UPDATE attempt a SET slots = CASE WHEN p.include_deferred THEN t.pool_slots ELSE 0 END FROM task_instance t, pool p
+           WHERE p.name = $1 AND a.pool = p.name AND a.state = 'parked' AND t.pk = a.ti`,
+          [name],
+        );
       }
       const details = {
         pool: name,

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json';
 import type { Database } from '../db/database';
-import type { ClaimedAttempt, HopResult, RunPk } from '../ledger/ledger';
+import type { ClaimedAttempt, EndedRun, HopResult, RunPk } from '../ledger/ledger';
 import { createSchedulerMetrics } from '../telemetry/metrics';
 import type { Lanes } from './lanes';
 
@@ -19,7 +19,7 @@ export class RunMetrics {
   }
 
   hop({ finished, ended }: HopResult, tookMs: number): void {
-    const { loopDuration, tiFinish, tiSuccesses, tiFailures, taskDuration, dagrunSuccess, dagrunFailed } = this.scheduler;
+    const { loopDuration, tiFinish, tiSuccesses, tiFailures, taskDuration } = this.scheduler;
     loopDuration.observe(tookMs / 1000);
     for (const { dagId, state, startDate, endDate } of finished) {
       tiFinish.inc({ dag_id: dagId, state: state ?? 'none' });
@@ -27,6 +27,11 @@ export class RunMetrics {
       if (state === 'failed') tiFailures.inc();
       if (startDate !== null && endDate !== null) taskDuration.observe({ dag_id: dagId }, (endDate - startDate) / 1000);
     }
+    this.runsEnded(ended);
+  }
+
+  runsEnded(ended: readonly EndedRun[]): void {
+    const { dagrunSuccess, dagrunFailed } = this.scheduler;
     for (const { run, dagId, state, startDate, endDate } of ended) {
       if (startDate !== null) (state === 'success' ? dagrunSuccess : dagrunFailed).observe({ dag_id: dagId }, (endDate - startDate) / 1000);
       if (this.ended.length < MOST_REMEMBERED) this.ended.push(run);

@@ -195,6 +195,7 @@ export class Scheduler {
   }
 
   private afterTimeOut(ended: readonly EndedRun[]): void {
+    this.metrics.runsEnded(ended);
     // What they were running has to be stopped, here or elsewhere.
     this.engine.wakeUp();
     this.deps.wakeup.notify();

@@ -1,20 +1,24 @@
-/** What a scheduler has to look at: reads that cost as much as there is to do, whatever waits. */
+/**
+ * What a scheduler has to look at: reads that cost as much as there is to do, whatever waits. (An index is not searched by
+ * `clock_timestamp()`, which is volatile; hence `statement_timestamp()`.)
+ */
 import type { Instant } from '../../core/time';
 import type { Attention, AttemptId, RunPk, SessionId } from '../ledger';
 import { flush, prepared, withClient } from './connections';
 import type { LedgerContext } from './context';
 
-const readWakes = prepared<{ run: RunPk }>('read_wakes', 'SELECT run FROM run_wake ORDER BY id LIMIT $1');
+const readWakes = prepared<{ run: RunPk }>('read_wakes', 'SELECT run FROM run_wake GROUP BY run ORDER BY min(id) LIMIT $1');
 
 const readDue = prepared<{ run: RunPk }>(
   'read_due',
-  `SELECT run FROM task_instance WHERE state IN ('up_for_retry', 'up_for_reschedule') AND due_at <= clock_timestamp() ORDER BY due_at LIMIT $1`,
+  `SELECT run FROM task_instance WHERE state IN ('up_for_retry', 'up_for_reschedule') AND due_at <= statement_timestamp()
+   GROUP BY run ORDER BY min(due_at) LIMIT $1`,
 );
 
 const readNextDue = prepared<{ due_at: Instant | null; now: Instant }>(
   'read_next_due',
   `SELECT min(due_at) AS due_at, clock_timestamp() AS now FROM task_instance
-   WHERE state IN ('up_for_retry', 'up_for_reschedule') AND due_at > clock_timestamp()`,
+   WHERE state IN ('up_for_retry', 'up_for_reschedule') AND due_at > statement_timestamp()`,
 );
 
 const readCancels = prepared<{ attempt: AttemptId; cleared: boolean }>(

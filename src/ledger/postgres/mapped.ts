@@ -37,7 +37,7 @@ const wakeDue = prepared<TallyRow>(
   'come_due',
   `WITH due AS (
      UPDATE task_instance t SET state = 'scheduled', reason = NULL, due_at = NULL, scheduled_at = clock_timestamp()
-     WHERE t.run = ANY($1::bigint[]) AND t.map_index >= 0 AND t.state IN ('up_for_retry', 'up_for_reschedule') AND t.due_at <= clock_timestamp()
+     WHERE t.run = ANY($1::bigint[]) AND t.map_index >= 0 AND t.state IN ('up_for_retry', 'up_for_reschedule') AND t.due_at <= statement_timestamp()
      RETURNING t.run, t.task_id, t.map_index, t.piece),
    gone AS (
      DELETE FROM xcom x USING due WHERE due.piece = 0 AND x.run = due.run AND x.task_id = due.task_id AND x.map_index = due.map_index),

@@ -11,11 +11,11 @@ import { wakeNextRuns } from './past';
 
 const findDue = prepared<{ pk: RunPk }>(
   'find_runs_to_retry',
-  'SELECT pk FROM dag_run WHERE retry_at IS NOT NULL AND retry_at <= clock_timestamp() ORDER BY retry_at LIMIT $1',
+  'SELECT pk FROM dag_run WHERE retry_at IS NOT NULL AND retry_at <= statement_timestamp() ORDER BY retry_at LIMIT $1',
 );
 const isDue = prepared<{ pk: RunPk }>(
   'is_run_to_retry',
-  `SELECT pk FROM dag_run WHERE pk = $1::bigint AND state = 'failed' AND retry_at <= clock_timestamp()`,
+  `SELECT pk FROM dag_run WHERE pk = $1::bigint AND state = 'failed' AND retry_at <= statement_timestamp()`,
 );
 const giveUp = prepared('give_up_run_retry', 'UPDATE dag_run SET retry_at = NULL WHERE pk = $1::bigint');
 

@@ -12,12 +12,12 @@ import type { RunEnd } from './run-ends';
 
 const findLate = prepared<{ pk: RunPk }>(
   'find_late_runs',
-  `SELECT pk FROM dag_run WHERE state = 'running' AND deadline_at IS NOT NULL AND deadline_at <= clock_timestamp() ORDER BY deadline_at LIMIT $1`,
+  `SELECT pk FROM dag_run WHERE state = 'running' AND deadline_at IS NOT NULL AND deadline_at <= statement_timestamp() ORDER BY deadline_at LIMIT $1`,
 );
 /** Under the run's lock. */
 const isLate = prepared<{ pk: RunPk }>(
   'is_run_late',
-  `SELECT pk FROM dag_run WHERE pk = $1::bigint AND state = 'running' AND deadline_at <= clock_timestamp()`,
+  `SELECT pk FROM dag_run WHERE pk = $1::bigint AND state = 'running' AND deadline_at <= statement_timestamp()`,
 );
 
 export async function timeOutRuns(context: LedgerContext, limit: number): Promise<EndedRun[]> {
