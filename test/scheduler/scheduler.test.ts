@@ -336,3 +336,44 @@ describe('the scheduler', () => {
     expect((await db.pool.query(`SELECT FROM session WHERE state = 'alive'`)).rowCount).toBe(0);
   });
 });
+
+describe('mapped tasks and whole runs', () => {
+  const mapped = (length: number) => {
+    const keys = [{ name: 'x', target: 'input', source: { kind: 'literal', length } }] as const;
+    return { id: 'm', expand: { kind: 'product', keys, maxMapLength: length } } as const;
+  };
+
+  it('a long map is expanded in chunks, and what there is of it starts at once', async () => {
+    await insertDag(db.pool, { dagId: 'd', maxActiveTasks: 2_000, tasks: [mapped(1_500), 'after'], edges: [['m', 'after']] });
+    const executor = new InstantExecutor(200);
+    await startScheduler(executor);
+    await (await commands()).triggerRun({ dagId: 'd' }, actor);
+    await eventually(async () => expect(await states()).toEqual([{ state: 'success', n: 1 }]), 40_000);
+    expect(executor.ran).toHaveLength(1_501);
+    expect(executor.ran.at(-1)!.taskId).toBe('after');
+    expect(executor.ran[7]).toMatchObject({ taskId: 'm', mapLengths: [1_500] });
+    expect(new Set(executor.ran.map(({ mapIndex }) => mapIndex)).size).toBe(1_501);
+  });
+
+  it('a run that takes longer than dagrunTimeout is ended, and what it runs is stopped', async () => {
+    await insertDag(db.pool, { dagId: 'd', dagrunTimeoutMs: 300, tasks: ['long', 'after'], edges: [['long', 'after']] });
+    const executor = new InstantExecutor(4, () => null);
+    await startScheduler(executor);
+    await (await commands()).triggerRun({ dagId: 'd' }, actor);
+    await eventually(async () => expect(await states()).toEqual([{ state: 'failed', n: 1 }]));
+    await eventually(() => expect(executor.cancelled).toEqual([executor.ran[0]!.attemptId]));
+    expect((await db.pool.query('SELECT end_reason FROM dag_run')).rows).toEqual([{ end_reason: 'timeout' }]);
+  });
+
+  it('a run that fails is tried again as a whole, as often as runRetries says', async () => {
+    await insertDag(db.pool, { dagId: 'd', runRetries: 2, tasks: ['good', 'bad'] });
+    const failed = { kind: 'failed', error: { name: 'Error', message: 'no', stack: null }, retryable: true, reason: 'executed' } as const;
+    const executor = new InstantExecutor(4, ({ taskId }) =>
+      taskId === 'bad' ? failed : { kind: 'success', returnValue: null, branch: null },
+    );
+    await startScheduler(executor);
+    await (await commands()).triggerRun({ dagId: 'd' }, actor);
+    await eventually(async () => expect(await states('retries_used = 2 AND retry_at IS NULL')).toEqual([{ state: 'failed', n: 1 }]));
+    expect(executor.ran.map(({ taskId, tryNumber }) => `${taskId} ${tryNumber}`).sort()).toEqual(['bad 1', 'bad 2', 'bad 3', 'good 1']);
+  });
+});
