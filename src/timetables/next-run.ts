@@ -96,10 +96,13 @@ export function upcomingRunsOf(
   return runs;
 }
 
+/** How the hash of a user-defined timetable begins, so that a query can tell it. */
+export const CUSTOM_SCHEDULE = 'custom ';
+
 /** Changes when the next run has to be computed anew: for `dag.schedule_hash`. @param code which code a user-defined timetable has */
 export function scheduleHashOf({ timetable, startDate, endDate, catchup, missedRuns }: Times, code: string | null = null): string {
-  const parts = [timetable, startDate, endDate, catchup];
-  return JSON.stringify([...parts, ...(missedRuns === undefined ? [] : [missedRuns]), ...(timetable.kind === 'custom' ? [code] : [])]);
+  const parts = [timetable, startDate, endDate, catchup, ...(missedRuns === undefined ? [] : [missedRuns])];
+  return timetable.kind === 'custom' ? CUSTOM_SCHEDULE + JSON.stringify([...parts, code]) : JSON.stringify(parts);
 }
 
 function restrictionOf({ startDate, endDate, catchup, missedRuns }: Times, now: Instant): TimeRestriction {

@@ -1,8 +1,8 @@
-import type { TimetableSpec } from '../../src/dag-spec/spec';
+import type { DagSpec, TimetableSpec } from '../../src/dag-spec/spec';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
 import { newestScheduledRuns } from '../../src/read-model/newest-scheduled-runs';
 import { CreateDueRuns } from '../../src/scheduler/create-due-runs';
-import { firstRunOf } from '../../src/timetables/next-run';
+import { firstRunOf, scheduleHashOf } from '../../src/timetables/next-run';
 import type { AnswerTo, TimetableQuestion } from '../../src/timetables/questions';
 import { ScheduleOracle, TimetableFailed, type CustomTimetables, type ScheduledDag } from '../../src/timetables/schedule-oracle';
 import type { ScheduledRun } from '../../src/timetables/timetable';
@@ -284,6 +284,11 @@ describe('a timetable of a DAG file', () => {
   it('leaves room for others when very many of them take long', async () => {
     for (let i = 0; i < 60; i++) await storeDag({ dagId: `slow_${i}`, timetable: custom }, run(1));
     await storeDag({ dagId: 'etl', timetable: hourly, startDate: '2026-03-10T12:00:00Z' });
+    // As the DAG processor stores them.
+    const { rows } = await db.pool.query<{ dag_id: string; spec: DagSpec }>('SELECT dag_id, spec FROM dag_version');
+    for (const { dag_id, spec } of rows) {
+      await db.pool.query('UPDATE dag SET schedule_hash = $2 WHERE dag_id = $1', [dag_id, scheduleHashOf(spec, 'code')]);
+    }
     let stop!: () => void;
     const stopped = new Promise<void>((resolve) => (stop = resolve));
     const it = service(new Told(() => stopped.then(fine)));
