@@ -100,6 +100,8 @@ export type TimetableSpec =
       readonly kind: 'events';
       /** ISO 8601 in UTC, sorted, without duplicates. Never empty. */
       readonly dates: readonly string[];
+      /** In which people read them. */
+      readonly timezone: string;
       /** A run triggered by hand takes the date of the last event. */
       readonly restrictToEvents?: true;
       readonly description?: string;

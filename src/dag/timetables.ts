@@ -122,6 +122,7 @@ export class EventsTimetable extends BuiltInTimetable {
     return {
       kind: 'events',
       dates: [...new Set(dates)].sort(),
+      timezone: own ?? timezone,
       ...(restrictToEvents ? { restrictToEvents } : {}),
       ...(description === undefined ? {} : { description }),
     };

@@ -16,7 +16,7 @@ export async function newestScheduledRuns(client: Pool | PoolClient, dagIds: rea
         WHERE dag_id = ANY($1) AND (run_type = 'scheduled' OR starts_with(run_id, 'scheduled__')) AND interval_start IS NOT NULL
        UNION ALL
        SELECT dag_id, (details->>'logical_date')::timestamptz, (details->>'data_interval_start')::timestamptz, (details->>'data_interval_end')::timestamptz
-         FROM audit_log WHERE dag_id = ANY($1) AND action = $2) runs
+         FROM audit_log JOIN dag USING (dag_id) WHERE dag_id = ANY($1) AND action = $2 AND at >= created_at) runs
      ORDER BY dag_id, logical_date DESC`,
     [dagIds, SKIPPED_RUN],
   );

@@ -118,7 +118,7 @@ export function summaryOf(spec: TickSpec): string {
     case 'nth-business-day':
       return `${ordinal(spec.n)} business day of the ${spec.of}`;
     case 'except':
-      return `${summaryOf(spec.of)} except ${count(spec.days.length, 'day')}`;
+      return `${spec.of.kind === 'union' ? `(${summaryOf(spec.of)})` : summaryOf(spec.of)} except ${count(spec.days.length, 'day')}`;
     case 'union':
       return spec.of.map(summaryOf).join(' | ');
     default:
@@ -135,14 +135,14 @@ export function describeTicks(spec: TickSpec): string {
       return `Every ${Duration.fromISO(spec.delta).toHuman()}`;
     case 'workdays': {
       const moved = spec.onHoliday === undefined ? '' : `, else on the ${spec.onHoliday} one`;
-      return `${describeTicks(spec.of)}, only on ${daysOf(spec.calendar)}${moved}`;
+      return `${describeTicks(spec.of)}${spec.of.kind === 'union' ? '; all' : ','} only on ${daysOf(spec.calendar)}${moved}`;
     }
     case 'nth-business-day': {
       const days = spec.calendar.holidays.length === 0 ? '' : ` (${count(spec.calendar.holidays.length, 'holiday')})`;
       return `At ${spec.at} on the ${ordinal(spec.n)} business day of the ${spec.of}${days}${describeDst(spec.dst)}`;
     }
     case 'except':
-      return `${describeTicks(spec.of)}, except on ${spec.days.length <= 3 ? spec.days.join(', ') : count(spec.days.length, 'day')}`;
+      return `${describeTicks(spec.of)}${spec.of.kind === 'union' ? '; but not' : ', except'} on ${spec.days.length <= 3 ? spec.days.join(', ') : count(spec.days.length, 'day')}`;
     case 'union':
       return spec.of.map(describeTicks).join('; or: ');
     default:

@@ -1,9 +1,9 @@
-import { Duration } from 'luxon';
+import { DateTime, Duration } from 'luxon';
 import { ThenceError } from '../core/errors';
 import type { DataInterval, Instant } from '../core/time';
 import type { TickSpec, TimetableSpec } from '../dag-spec/spec';
 import { DataIntervalTimetable } from './data-interval-timetable';
-import { describeTicks, summaryOf, ticksOf, zonesOf } from './ticks-of';
+import { describeTicks, summaryOf, ticksOf, zoneOf, zonesOf } from './ticks-of';
 import { ListedTicks } from './ticks';
 import type { ScheduledRun, Timetable } from './timetable';
 import { TriggerTimetable } from './trigger-timetable';
@@ -54,7 +54,7 @@ function make(spec: TimetableSpec, startDate: Instant | null): Timetable {
       return dataIntervals(spec.ticks, startDate);
     case 'trigger': {
       const { ticks, interval = null, runImmediately = null } = spec;
-      const before = interval === null ? '' : `, for the ${readable(durationOf(interval))} before`;
+      const before = interval === null ? '' : `, for ${readable(durationOf(interval))} before`;
       return new TriggerTimetable(ticksOf(ticks, startDate), {
         summary: summaryOf(ticks),
         description: `${describe(ticks)}${before}`,
@@ -64,13 +64,13 @@ function make(spec: TimetableSpec, startDate: Instant | null): Timetable {
       });
     }
     case 'events': {
-      const { dates, restrictToEvents = false, description } = spec;
-      const [first, last] = [dates[0]!, dates.at(-1)!].map((date) => date.slice(0, 10));
-      const many = dates.length === 1 ? `Once, on ${first}` : `At ${dates.length} events from ${first} to ${last}`;
+      const { dates, timezone, restrictToEvents = false, description } = spec;
+      const [first, last] = [dates[0]!, dates.at(-1)!].map((date) => DateTime.fromISO(date, { zone: zoneOf(timezone).name }).toISODate());
+      const many = dates.length === 1 ? `Once, on ${first}` : `${dates.length} events from ${first} to ${last}`;
       return new TriggerTimetable(new ListedTicks(dates.map((date) => Date.parse(date))), {
         summary: `${dates.length} event${dates.length === 1 ? '' : 's'}`,
         description: description ?? many,
-        timezone: 'UTC',
+        timezone,
         interval: null,
         runImmediately: true,
         restrictToTicks: restrictToEvents,
@@ -87,6 +87,7 @@ function make(spec: TimetableSpec, startDate: Instant | null): Timetable {
 export function timezoneOf(spec: TimetableSpec, dagTimezone: string): string {
   switch (spec.kind) {
     case 'cron-data-interval':
+    case 'events':
       return spec.timezone;
     case 'data-interval':
     case 'trigger':

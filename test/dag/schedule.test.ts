@@ -79,6 +79,7 @@ describe('timetables as `schedule`', () => {
     ).toEqual({
       kind: 'events',
       dates: ['2026-03-31T22:00:00.000Z', '2026-05-01T07:00:00.000Z'],
+      timezone: 'Europe/Zurich',
       restrictToEvents: true,
       description: 'Meetings',
     });

@@ -86,7 +86,7 @@ describe('trigger timetables', () => {
 
 describe('events', () => {
   const dates = ['2026-02-01T09:00:00.000Z', '2026-03-01T09:00:00.000Z', '2026-04-01T09:00:00.000Z'];
-  const events: TimetableSpec = { kind: 'events', dates };
+  const events: TimetableSpec = { kind: 'events', dates, timezone: 'UTC' };
 
   it('come at their dates, and end with the last', () => {
     expect(firstRunOf(times(events), null, at('2026-01-01'))!.logicalDate).toBe(at(dates[0]!));
@@ -102,7 +102,7 @@ describe('events', () => {
     expect(timetableOf(events).manualInterval(now)).toEqual({ start: now, end: now });
     const last = { start: at(dates[1]!), end: at(dates[1]!) };
     expect(timetableOf({ ...events, restrictToEvents: true }).manualInterval(now)).toEqual(last);
-    expect(timetableOf(events)).toMatchObject({ summary: '3 events', description: 'At 3 events from 2026-02-01 to 2026-04-01' });
+    expect(timetableOf(events)).toMatchObject({ summary: '3 events', description: '3 events from 2026-02-01 to 2026-04-01' });
     expect([...timetableOf(events).runsBetween(at('2026-02-15'), at(dates[2]!))].map((run) => run.logicalDate)).toEqual([
       at(dates[1]!),
       at(dates[2]!),
