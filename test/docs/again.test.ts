@@ -1,0 +1,40 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { packageRoot } from '../../src/config/package-root';
+import { useTestDatabase } from '../support/database';
+import { insertBackfill, insertDag, insertRun, insertTaskInstance } from '../support/factories';
+import { runCli } from '../support/run-cli';
+
+// Each command is a process of its own, and the machine may be busy.
+jest.setTimeout(240_000);
+
+const text = readFileSync(path.join(packageRoot, 'docs/again.md'), 'utf8');
+const db = useTestDatabase();
+
+test('the commands in docs/again.md work as they are written', async () => {
+  const timetable = { kind: 'cron-data-interval', expression: '@daily', timezone: 'UTC' } as const;
+  await insertDag(db.pool, { dagId: 'etl', timetable, tasks: ['extract', 'load', 'ship'], edges: [['extract', 'load']] });
+  const run = await insertRun(db.pool, { dagId: 'etl', runId: 'manual__1', state: 'failed', logicalDate: '2026-01-05' });
+  for (const taskId of ['extract', 'load']) await insertTaskInstance(db.pool, { run, taskId, state: 'failed' });
+  await insertTaskInstance(db.pool, { run, taskId: 'ship', mapIndex: 3, state: 'failed' });
+  const range = { dagId: 'etl', fromDate: '2026-01-01', toDate: '2026-01-02' };
+  for (const completedAt of ['2026-02-01', '2026-02-01', null]) await insertBackfill(db.pool, { ...range, completedAt });
+
+  const written = [...text.matchAll(/^npx thence ([^#\n]+)/gm)].map((match) => match[1]!.trim().split(/\s+/));
+  expect(written.length).toBeGreaterThanOrEqual(10);
+  const cwd = mkdtempSync(path.join(os.tmpdir(), 'thence-again-'));
+  try {
+    const call = async (args: string[]) => {
+      // What asks, or waits for a scheduler, only says what it would do.
+      const listing = args[1] === 'clear' || args[1] === 'create' ? [...new Set([...args, '--dry-run'])] : args;
+      const { exitCode, stderr } = await runCli(listing, { cwd, env: { THENCE_HOME: cwd, THENCE_DATABASE_URL: db.url } });
+      expect([args.join(' '), exitCode, stderr.includes('dry run')]).toEqual([args.join(' '), 0, listing.includes('--dry-run')]);
+    };
+    const isChange = ([group, verb]: string[]) => group === 'backfill' && (verb === 'pause' || verb === 'cancel');
+    await Promise.all(written.filter((args) => !isChange(args)).map(call));
+    for (const args of written.filter(isChange)) await call(args);
+  } finally {
+    rmSync(cwd, { recursive: true });
+  }
+});
