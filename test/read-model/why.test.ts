@@ -188,6 +188,7 @@ describe('why a task is not running', () => {
     await test.pool.query(`UPDATE task_instance SET state = 'success', end_date = now() WHERE run = $1 AND task_id = 'list'`, [pk]);
     await test.pool.query(`INSERT INTO expansion (run, owner) VALUES ($1, 'm')`, [pk]);
     expect(await kinds('d', 'm')).toEqual(['expanding']);
+    await test.pool.query(`DELETE FROM task_instance WHERE run = $1 AND task_id = 'm'`, [pk]);
     await test.pool.query(`INSERT INTO task_tally (run, task_id, lengths, length, active, success) VALUES ($1, 'm', '{3}', 3, 1, 2)`, [pk]);
     await task({ run: pk, taskId: 'after' });
     expect(await blockers('d', 'after')).toMatchObject([{ kind: 'upstream', tasks: [{ taskId: 'm', state: 'running' }] }]);
