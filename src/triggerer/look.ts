@@ -100,7 +100,7 @@ async function lookAtOne(wait: Look, deps: LookDeps): Promise<Seen> {
 async function lookAtHttp({ request, notYet }: WaitArgs['http'], { secrets, signal }: LookDeps): Promise<Seen> {
   const connection = request.connection === null ? null : await connectionOf(request.connection, secrets);
   try {
-    const { status, headers, text } = await sendHttp(request, connection, { signal, maxBytes: 32 * 1024 * 1024 });
+    const { status, headers, text } = await sendHttp(request, connection, { signal, maxBytes: 32 * 1024 * 1024, keepAlive: true });
     if (notYet.includes(status)) return null;
     return event<'http'>({ status, headers, body: text.length > MAX_BODY_BYTES ? text.slice(0, MAX_BODY_BYTES) : text });
   } catch (error) {

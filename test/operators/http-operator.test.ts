@@ -89,3 +89,10 @@ test('what cannot work is an error of the DAG file', () => {
   expect(() => new HttpOperator('c', { dag, url: 'x', method: 'get' })).toThrow(/`method` of task "c".* is "get"; allowed is one of 'GET'/);
   expect(() => new HttpOperator('e', { dag, url: 'x', header: {} } as never)).toThrow(/unknown option `header`.*did you mean "headers"/);
 });
+
+test('no connection is left behind for the next task', async () => {
+  await run({ url: server.url });
+  await run({ url: server.url });
+  const [one, two] = server.asked.map(({ port }) => port);
+  expect(one).not.toBe(two);
+});

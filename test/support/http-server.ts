@@ -8,6 +8,8 @@ export interface Asked {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** Of the client's end of the connection. */
+  readonly port: number | undefined;
 }
 export interface Answer {
   readonly status?: number;
@@ -32,7 +34,7 @@ export function useHttpServer(): TestHttpServer {
   beforeAll(async () => {
     server = createServer((request, response) => {
       void text(request).then((body) => {
-        const one = { method: request.method!, url: request.url!, headers: request.headers, body };
+        const one = { method: request.method!, url: request.url!, headers: request.headers, body, port: request.socket.remotePort };
         asked.push(one);
         const answer = state.answer(one);
         if (answer.body !== null) response.writeHead(answer.status ?? 200, answer.headers).end(answer.body ?? '');
