@@ -19,6 +19,7 @@ import type { ImportError } from './import-error';
 import { inTransaction, type ProcessorLease } from './lease';
 import type { LoadedFile, MadeDag } from './load-file';
 import { duplicateError } from './ownership';
+import { selectPools, storeWarnings } from './store-warnings';
 
 export interface StoreContext {
   readonly pool: Pool;
@@ -168,7 +169,7 @@ async function writeDags(
     if (answer?.last?.logicalDate !== last?.logicalDate) throw new AskedTooEarly();
     return answer?.next ?? null;
   };
-  const pools = await poolNames(client);
+  const pools = await selectPools(client);
   const rows = accepted.map((made) => {
     const { spec } = made;
     const timetable = timetableOfDag(spec);
@@ -190,7 +191,7 @@ async function writeDags(
       next_logical_date: iso(next?.logicalDate),
       next_interval_start: iso(next?.interval.start),
       next_interval_end: iso(next?.interval.end),
-      warnings: [...made.warnings, ...problemOf(asked.get(spec.dagId)), ...unknownNames(spec, pools, config.executors)],
+      warnings: [...made.warnings, ...problemOf(asked.get(spec.dagId)), ...storeWarnings(spec, pools, config.executors)],
     };
   });
   await client.query(
@@ -244,23 +245,6 @@ async function writeVersions(client: PoolClient, loaded: LoadedFile, accepted: r
 
 function problemOf(answer: AskedTimetable | undefined): readonly string[] {
   return answer?.problem ? [answer.problem] : [];
-}
-
-async function poolNames(client: PoolClient): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ name: string }>('SELECT name FROM pool');
-  return new Set(rows.map((row) => row.name));
-}
-
-/** A pool or an executor may come later, so that its absence is no error; but until then the task waits. */
-function* unknownNames(spec: DagSpec, pools: ReadonlySet<string>, executors: readonly string[]): Iterable<string> {
-  for (const { id, pool, executor } of spec.tasks) {
-    if (!pools.has(pool)) {
-      yield `task "${id}" wants the pool "${pool}", which does not exist: it waits until somebody makes that pool (there are ${[...pools].sort().join(', ')})`;
-    }
-    if (executor !== null && !executors.includes(executor)) {
-      yield `task "${id}" wants the executor "${executor}", which is not configured: it waits until THENCE_EXECUTOR names it (now ${executors.join(', ')})`;
-    }
-  }
 }
 
 /** The time stays that of the first time it looked like this. */

@@ -126,8 +126,14 @@ export abstract class BaseOperator<out Output = unknown, out Own extends object 
   onKill(): void | Promise<void> {}
 
   private checkMapping(owner: Owner): void {
-    if (!this['~expand']) return;
     const outer = mappedGroupOf(this);
+    const twice = outer?.['~expand']?.keys.find(({ name }) => name in this.inputs);
+    if (twice)
+      throw new ThenceError(
+        'DAG_FILE',
+        `input \`${twice.name}\` of ${owner()} is what its mapped group "${outer!.id}" is mapped over: give the input another name`,
+      );
+    if (!this['~expand']) return;
     if (outer) throw nestedMapping(owner, outer.id);
     const kind = (this.constructor as typeof BaseOperator)['~kind'];
     if (kind === 'task') return;

@@ -295,6 +295,35 @@ test('what .thenceignore names is left alone, at every level', async () => {
   expect((await dags()).map((dag) => dag.dag_id)).toEqual(['plain', 'team_b']);
 });
 
+test("a pool's slots that it does not have are a warning", async () => {
+  await db.pool.query(`INSERT INTO pool (name, slots) VALUES ('narrow', 2), ('endless', -1)`);
+  const root = makeFolder({
+    'etl.ts': `import { DAG } from 'thence';\nconst dag = new DAG('etl');\ndag.task('wide', { pool: 'narrow', poolSlots: 3 }, () => 1);\ndag.task('fits', { pool: 'endless', poolSlots: 99 }, () => 1);`,
+  });
+  await processorOf(root).runOnce();
+  const [{ warnings }] = (await dags()) as [DagRow];
+  expect(warnings).toEqual(['task "wide" wants 3 slots of the pool "narrow", which has 2: it waits until somebody makes the pool larger']);
+});
+
+test('files that a DAG names travel with its code, and one that changes is a new version', async () => {
+  const root = makeFolder({
+    'team/etl.ts': `import { DAG } from 'thence';\nnew DAG('etl', { files: ['sql/*.sql'], docMd: 'about.md' }).task('t', () => 1);`,
+    'team/about.md': '# About',
+    'team/sql/a.sql': 'SELECT 1',
+  });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  const bundles = () =>
+    db.pool.query(`SELECT b.files, v.spec->>'docMd' AS doc FROM dag_version v JOIN bundle b ON b.hash = v.bundle_hash ORDER BY v.number`);
+  expect((await bundles()).rows).toEqual([{ files: { 'team/sql/a.sql': 'SELECT 1' }, doc: '# About' }]);
+  writeFileSync(path.join(root, 'team/sql/b.sql'), 'SELECT 2');
+  await processor.runOnce();
+  expect((await bundles()).rows[1]).toEqual({ files: { 'team/sql/a.sql': 'SELECT 1', 'team/sql/b.sql': 'SELECT 2' }, doc: '# About' });
+  writeFileSync(path.join(root, 'team/about.md'), '# New');
+  await processor.runOnce();
+  expect((await bundles()).rows[2]).toMatchObject({ doc: '# New' });
+});
+
 test('a pool that does not exist and an executor that is not configured are warnings', async () => {
   const root = makeFolder({
     'etl.ts': `import { DAG } from 'thence';\nnew DAG('etl').task('t', { pool: 'big', executor: 'queue' }, () => 1);`,

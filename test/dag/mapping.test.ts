@@ -199,6 +199,11 @@ describe('what is refused, where it is written', () => {
       /`expand\.x` of task "t" .* inside the mapped group "g"/,
     ],
     [
+      'an input that is named as what the group is mapped over',
+      (dag) => mappedGroup(dag).task('t', { inputs: { n: source(dag) } }, () => 1),
+      /input `n` of task "g\.t" .* is what its mapped group "g" is mapped over: give the input another name/,
+    ],
+    [
       'all of a task from inside its own group',
       (dag) => {
         const group = mappedGroup(dag);
