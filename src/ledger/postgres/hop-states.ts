@@ -129,7 +129,7 @@ function dagsToLock({ versions }: LedgerContext, states: readonly { run: RunNow 
   const freedDags = unique(ended.filter(hasDagLimits).map(({ spec }) => spec.dagId));
   const limited = states.filter(({ run }) => hasDagLimits(run.dag)).map(({ run }) => run.row.dag_id);
   if (limited.length + freedDags.length === 0) return { lockedDags: [], freedDags };
-  const pausing = states.filter(({ run }) => run.dag.spec.maxConsecutiveFailedRuns !== undefined).map(({ run }) => run.row.dag_id);
+  const pausing = states.filter(({ run }) => run.dag.spec.maxConsecutiveFailedRuns).map(({ run }) => run.row.dag_id);
   return { lockedDags: unique([...limited, ...freedDags, ...pausing]), freedDags };
 }
 

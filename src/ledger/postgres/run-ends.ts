@@ -37,9 +37,7 @@ export function failingDags(ends: readonly RunEnd[]): Map<string, number> {
   return new Map(
     ends.flatMap((end) => {
       const { dagId, maxConsecutiveFailedRuns } = end.dag.spec;
-      return end.state === 'failed' && maxConsecutiveFailedRuns !== undefined && retryInMs(end) === null
-        ? [[dagId, maxConsecutiveFailedRuns]]
-        : [];
+      return end.state === 'failed' && maxConsecutiveFailedRuns && retryInMs(end) === null ? [[dagId, maxConsecutiveFailedRuns]] : [];
     }),
   );
 }
