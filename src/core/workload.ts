@@ -111,8 +111,13 @@ export type UserWork = RunTask | RunCallback;
 
 /** Id of the task that it is for; of the DAG, for a callback of a run. */
 export function subjectOf(work: UserWork): string {
-  return work.kind === 'run-task' ? work.taskId : (work.task?.taskId ?? work.run.dagId);
+  const task = work.kind === 'run-task' ? work : work.task;
+  return task ? instanceName(task) : work.run.dagId;
 }
+
+/** 'load', or 'load[3]' of a mapped task. */
+export const instanceName = ({ taskId, mapIndex }: { readonly taskId: string; readonly mapIndex: number }) =>
+  mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;
 
 /** Load a DAG file's bundle and answer with the specs of all DAGs it makes. */
 export interface LoadDagFile {

@@ -6,6 +6,7 @@ import type { ExecutionApi } from '../execution-api/execution-api';
 import type { MemoryLedger } from '../ledger/memory/memory-ledger';
 import type { MemoryWait } from '../ledger/memory/memory-rows';
 import type { LogLine } from '../logs/log-store';
+import { instanceName } from '../core/workload';
 import type { ResumeInfo } from '../core/workload';
 import { lookAtWaits } from '../triggerer/look';
 import type { Look, RunsSource } from '../triggerer/look';
@@ -79,7 +80,7 @@ export class MemoryWaits {
           trigger: spec.trigger!,
           args: spec.args,
           attemptId: task.attempt!,
-          logPath: task.id,
+          logPath: instanceName({ taskId: task.id, mapIndex: task.mapIndex }),
           maxPayloadBytes,
         }),
       );

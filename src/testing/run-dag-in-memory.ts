@@ -10,6 +10,7 @@ import { checkConf } from '../commands/check-conf';
 import { runIdOf } from '../commands/run-ids';
 import type { Config } from '../config/config';
 import { packageVersion } from '../config/package-root';
+import { isRunFinished } from '../core/states';
 import type { RunState, TaskReason, TaskState } from '../core/states';
 import type { JsonObject, JsonValue } from '../core/json';
 import type { DataInterval, Instant } from '../core/time';
@@ -20,6 +21,7 @@ import { MemoryLedger } from '../ledger/memory/memory-ledger';
 import type { MemoryTask } from '../ledger/memory/memory-rows';
 import type { LogLine } from '../logs/log-store';
 import { subjectOf } from '../core/workload';
+import { describeWait } from '../runner/defer';
 import { toRunTask } from '../scheduler/to-run-task';
 import { secretsOfConfig } from '../secrets/secrets';
 import { silentLogger } from '../telemetry/create-logger';
@@ -33,8 +35,8 @@ export interface InMemoryOptions {
   readonly conf?: JsonObject;
   /** Failed tasks are tried again at once. */
   readonly skipRetryDelays?: boolean;
-  /** Each line of a task's log as it comes. */
-  readonly onLine?: (taskId: string, line: LogLine) => void;
+  /** Each line of a task's log as it comes; of a mapped one `id[map index]`. */
+  readonly onLine?: (task: string, line: LogLine) => void;
   /** Each change of a task's state, and each new try. */
   readonly onState?: (task: InMemoryTask) => void;
   /** Stops the run: what runs is asked to end, then killed with it. */
@@ -52,6 +54,10 @@ export interface InMemoryTask {
   readonly endDate: Instant | null;
   /** Of a task that waits for its next try. */
   readonly dueAt: Instant | null;
+  /** What a deferred task waits for, in words. */
+  readonly waitsFor: string | null;
+  /** Why it could not be expanded. */
+  readonly error: string | null;
   /** What the task returned; undefined when it returned nothing. */
   readonly output: JsonValue | undefined;
 }
@@ -70,6 +76,7 @@ export interface InMemoryRun {
 const LANE = 'default';
 const FOREVER_MS = 1e15;
 const STOP_GRACE_MS = 5_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** @throws ThenceError (INVALID_VALUE) when conf does not fit the DAG's params */
 export async function runDagInMemory(found: FoundDag, config: Config, options: InMemoryOptions = {}): Promise<InMemoryRun> {
@@ -98,7 +105,8 @@ export async function runDagInMemory(found: FoundDag, config: Config, options: I
 /** Nothing but this run's own tasks can hold it up: pools have no limit, every executor is the foreground. */
 function prepareSpec(spec: DagSpec, { skipRetryDelays = false }: InMemoryOptions): DagSpec {
   const delays = skipRetryDelays ? { retryDelaysMs: [0], retryExponentialBackoff: false } : {};
-  return { ...spec, tasks: spec.tasks.map((task) => ({ ...task, executor: null, ...delays })) };
+  const runDelay = skipRetryDelays && spec.runRetries !== undefined ? { runRetryDelayMs: 0 } : {};
+  return { ...spec, ...runDelay, tasks: spec.tasks.map((task) => ({ ...task, executor: null, ...delays })) };
 }
 
 /** The interval that the schedule has for this date, else that of a run triggered then. */
@@ -157,12 +165,23 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
       ),
     cancel: (attemptId, why) => executor.cancel(attemptId, why),
     logger: silentLogger,
-    onHop: (result) => {
-      announce();
-      waits.look();
-      if (result.ended.some((each) => each.run === run)) ended();
-    },
+    onHop: () => void goOn(),
   });
+  let timer: NodeJS.Timeout | undefined;
+  /** What services of the scheduler do beside the engine: instances of mapped tasks, waits, the run's own timeout and retries. */
+  const goOn = async (): Promise<void> => {
+    clearTimeout(timer);
+    const expanded = await ledger.expandTasks(100);
+    const late = await ledger.timeOutRuns(1);
+    const again = (await ledger.retryRuns(1)).length > 0 ? await ledger.startQueuedRuns(1) : [];
+    waits.look();
+    announce();
+    const { state, woken, deadlineAt, retryAt } = ledger.run(run)!;
+    if (expanded.length + late.length + again.length > 0 || (woken && state === 'running')) engine.wakeUp();
+    if (isRunFinished(state) && retryAt === null) return ended();
+    const next = retryAt ?? deadlineAt;
+    if (next !== null) timer = setTimeout(() => void goOn(), Math.min(LONGEST_TIMER_MS, Math.max(1, next - Date.now())));
+  };
   signal?.addEventListener('abort', ended, { once: true });
   try {
     await executor.start({
@@ -179,6 +198,7 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     return ledger.run(run)!.state;
   } finally {
     signal?.removeEventListener('abort', ended);
+    clearTimeout(timer);
     await waits.stop();
     await executor.stop(signal?.aborted === true ? STOP_GRACE_MS : 0);
     await engine.stop();
@@ -202,7 +222,7 @@ function announcer(ledger: MemoryLedger, run: number, onState: InMemoryOptions['
 }
 
 function snapshot(ledger: MemoryLedger, task: Readonly<MemoryTask>): InMemoryTask {
-  const { id: taskId, mapIndex, state, reason, tryNumber, startDate, endDate, dueAt } = task;
+  const { id: taskId, mapIndex, state, reason, tryNumber, startDate, endDate, dueAt, wait, error } = task;
   const output = ledger.getXCom(task.run.pk, taskId, 'return_value', mapIndex);
   return {
     taskId,
@@ -213,6 +233,8 @@ function snapshot(ledger: MemoryLedger, task: Readonly<MemoryTask>): InMemoryTas
     startDate,
     endDate,
     dueAt,
+    waitsFor: wait && describeWait(wait.spec),
+    error,
     output: output === null ? undefined : (JSON.parse(output) as JsonValue),
   };
 }

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config';
 import type { JsonObject } from '../../core/json';
 import type { TaskState } from '../../core/states';
 import type { Instant } from '../../core/time';
+import { instanceName } from '../../core/workload';
 import type { LogLine } from '../../logs/log-store';
 import { findDagInFiles } from '../../testing/find-dag-file';
 import type { FoundDag } from '../../testing/find-dag-file';
@@ -105,13 +106,13 @@ function printer(taskIds: readonly string[]) {
     },
     state: (task: InMemoryTask) => {
       const text = describe(task);
-      if (text !== null) say(task.taskId, text);
+      if (text !== null) say(instanceName(task), text);
     },
     summary: (dagId: string, run: InMemoryRun) => {
       print('');
       printRows(
         run.tasks.map((task) => ({
-          task_id: task.taskId,
+          task_id: instanceName(task),
           state: task.state ?? 'none',
           tries: task.tryNumber,
           duration: task.startDate === null || task.endDate === null ? null : showDuration(task.endDate - task.startDate),
@@ -127,11 +128,13 @@ function printer(taskIds: readonly string[]) {
 
 const quiet: readonly TaskState[] = ['scheduled', 'queued', 'running'];
 
-function describe({ state, tryNumber, dueAt, reason }: InMemoryTask): string | null {
+function describe({ state, tryNumber, dueAt, reason, waitsFor, error }: InMemoryTask): string | null {
+  const dueIn = () => showDuration(Math.max(0, (dueAt ?? 0) - Date.now()));
   if (state === 'running' && tryNumber > 1) return `→ try ${tryNumber}`;
   if (quiet.includes(state)) return null;
-  if (state === 'up_for_retry')
-    return `→ ${paintState('up_for_retry')}: try ${tryNumber + 1} follows in ${showDuration(Math.max(0, (dueAt ?? 0) - Date.now()))}`;
+  if (state === 'up_for_retry') return `→ ${paintState('up_for_retry')}: try ${tryNumber + 1} follows in ${dueIn()}`;
+  if (state === 'up_for_reschedule') return `→ ${paintState('up_for_reschedule')}: goes on in ${dueIn()}`;
+  if (state === 'deferred') return `→ ${paintState('deferred')}: waits for ${waitsFor}`;
   const why = reason === null || reason === 'executed' ? '' : ` (${reason})`;
-  return `→ ${paintState(state ?? 'none')}${why}`;
+  return `→ ${paintState(state ?? 'none')}${why}${error === null ? '' : `: ${error}`}`;
 }
