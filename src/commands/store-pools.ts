@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import { ThenceError } from '../core/errors';
 import { writeAudit } from './audit';
 import type { Actor, PoolInput, Stored, StoreOptions } from './commands';
@@ -17,10 +18,12 @@ export async function storePools(
   const names = pools.map(({ name }) => name);
   const stored = await inTransaction(context.database.pool, async (client) => {
     // Pools by name, as everybody locks them: a claim that counts their slots at this moment comes before or after.
-    const { rows } = await client.query<{ name: string }>('SELECT name FROM pool WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE', [
-      names,
-    ]);
-    const actionOf = planStore('pool', names, new Set(rows.map(({ name }) => name)), options);
+    const { rows } = await client.query<{ name: string; include_deferred: boolean }>(
+      'SELECT name, include_deferred FROM pool WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE',
+      [names],
+    );
+    const existing = new Map(rows.map((row) => [row.name, row.include_deferred]));
+    const actionOf = planStore('pool', names, new Set(existing.keys()), options);
     for (const { name, slots, description, includeDeferred } of pools) {
       const action = actionOf(name);
       if (action === 'skip') continue;
@@ -37,12 +40,7 @@ export async function storePools(
              description = CASE WHEN $4 THEN $5 ELSE description END WHERE name = $1`,
           [name, slots ?? null, includeDeferred ?? null, description !== undefined, description || null],
         );
-        // Deferred tasks take up slots now, or no longer.
-        await client.query(
-          `UPDATE attempt a SET slots = CASE WHEN p.include_deferred THEN t.pool_slots ELSE 0 END FROM task_instance t, pool p
-           WHERE p.name = $1 AND a.pool = p.name AND a.state = 'parked' AND t.pk = a.ti`,
-          [name],
-        );
+        if (includeDeferred !== undefined && includeDeferred !== existing.get(name)) await changeParked(client, name, includeDeferred);
       }
       const details = {
         pool: name,
@@ -57,6 +55,20 @@ export async function storePools(
   // What waits for slots may find some.
   context.wakeup();
   return stored;
+}
+
+/**
+ * Those that are deferred now get their slots back, or give them up. A hop locks attempts before pools, so that nothing is waited for
+ * here: one that ends its wait at this very moment is left to it.
+ */
+async function changeParked(client: PoolClient, pool: string, keepsSlots: boolean): Promise<void> {
+  await client.query(
+    `UPDATE attempt SET slots = CASE WHEN $2 THEN parked.pool_slots ELSE 0 END FROM (
+       SELECT a.id, t.pool_slots FROM attempt a JOIN task_instance t ON t.pk = a.ti WHERE a.pool = $1 AND a.state = 'parked'
+       FOR UPDATE OF a SKIP LOCKED) parked
+     WHERE attempt.id = parked.id`,
+    [pool, keepsSlots],
+  );
 }
 
 function check({ name, slots, description }: PoolInput): void {

@@ -37,16 +37,17 @@ describe('pools', () => {
     expect(await status('PATCH', '/default_pool', { slots: 64, include_deferred: null })).toBe(200);
   });
 
-  it('count deferred tasks when they are to', async () => {
+  it('count deferred tasks when they are to, those that wait already too', async () => {
     await insertDag(api.db.pool, { dagId: 'd', tasks: ['a'] });
     const run = await insertRun(api.db.pool, { dagId: 'd', runId: 'r', state: 'running' });
-    const { pk } = await insertTaskInstance(api.db.pool, { run, taskId: 'a', state: 'scheduled' });
-    await api.call('POST', at, { body: { name: 'waits', slots: 5, include_deferred: true } });
-    await api.db.pool.query(
-      "UPDATE task_instance SET pool = 'waits', pool_slots = 2, state = 'deferred', admissible = false WHERE pk = $1",
-      [pk],
-    );
-    expect((await api.get(`${at}/waits`)).body).toMatchObject({ deferred_slots: 2, occupied_slots: 2, open_slots: 3 });
+    const { pk } = await insertTaskInstance(api.db.pool, { run, taskId: 'a', state: 'running', pool: 'waits', poolSlots: 2 });
+    await api.call('POST', at, { body: { name: 'waits', slots: 5 } });
+    expect((await api.get(`${at}/waits`)).body).toMatchObject({ running_slots: 2, deferred_slots: 0, occupied_slots: 2, open_slots: 3 });
+    await api.db.pool.query("UPDATE task_instance SET state = 'deferred' WHERE pk = $1", [pk]);
+    await api.db.pool.query("UPDATE attempt SET state = 'parked', slots = 0 WHERE ti = $1", [pk]);
+    expect((await api.get(`${at}/waits`)).body).toMatchObject({ running_slots: 0, deferred_slots: 2, occupied_slots: 0, open_slots: 5 });
+    await api.call('PATCH', `${at}/waits`, { body: { include_deferred: true } });
+    expect((await api.get(`${at}/waits`)).body).toMatchObject({ running_slots: 0, deferred_slots: 2, occupied_slots: 2, open_slots: 3 });
     await api.call('PATCH', `${at}/waits`, { body: { include_deferred: false } });
     expect((await api.get(`${at}/waits`)).body).toMatchObject({ deferred_slots: 2, occupied_slots: 0, open_slots: 5 });
   });

@@ -161,17 +161,16 @@ async function find(name: string, { database }: ApiContext): Promise<z.input<typ
 }
 
 function poolResponse(pool: PoolRow): z.input<typeof poolSchema> {
-  const occupied = pool.running + (pool.include_deferred ? pool.deferred : 0);
   return {
     name: pool.name,
     slots: pool.slots,
     description: pool.description,
     include_deferred: pool.include_deferred,
-    occupied_slots: occupied,
+    occupied_slots: pool.occupied,
     running_slots: pool.running,
     queued_slots: pool.queued,
     scheduled_slots: pool.scheduled,
-    open_slots: pool.slots < 0 ? -1 : Math.max(0, pool.slots - occupied),
+    open_slots: pool.slots < 0 ? -1 : Math.max(0, pool.slots - pool.occupied),
     deferred_slots: pool.deferred,
     team_name: null,
   };
