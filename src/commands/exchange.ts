@@ -48,7 +48,7 @@ export function connectionInputs(records: JsonObject, source: string): Connectio
     const { description } = fields;
     return {
       ...inputOfConnection(connectionFromFields(id, fields, source)),
-      description: typeof description === 'string' ? description : null,
+      description: typeof description === 'string' || description === null ? description : undefined,
     };
   });
 }
