@@ -100,3 +100,17 @@ test('tasks state counts the instances of a mapped task, or tells that of one', 
   expect((await thence('tasks', 'state', 'etl', 'mapped', 'r1')).stdout).toBe('2 success, 1 failed\n');
   expect((await thence('tasks', 'state', 'etl', 'mapped', 'r1', '--map-index', '1')).stdout).toBe('failed\n');
 });
+
+test('tasks mark lists and marks; runs are marked, noted and deleted by their date', async () => {
+  const marked = await thence('tasks', 'mark', 'etl', '2026-01-01', '--task-id', 'extract', '--state', 'success', '-y', '-o', 'json');
+  expect(JSON.parse(marked.stdout)).toMatchObject([
+    { run_id: 'r1', task_id: 'extract', state: 'failed', action: 'mark success' },
+    { run_id: 'r1', task_id: 'load', state: 'upstream_failed', action: 'decide' },
+  ]);
+  expect(marked).toMatchObject({ exitCode: 0, stderr: said('marked success: 1 task instance') });
+  expect((await thence('dags', 'mark', 'etl', 'r1', '--state', 'success')).stdout).toBe('run "r1" is marked success\n');
+  expect((await thence('dags', 'note', 'etl', 'r1', 'late', '--task-id', 'load')).exitCode).toBe(0);
+  expect((await db.pool.query('SELECT note FROM ti_detail')).rows).toEqual([{ note: 'late' }]);
+  expect(await thence('dags', 'delete-run', 'etl', '2026-01-02', '-y')).toMatchObject({ exitCode: 0, stdout: 'run "r2" is deleted\n' });
+  expect(await states()).toEqual(['r1 success', 'r1 success']);
+});

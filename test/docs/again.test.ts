@@ -21,20 +21,23 @@ test('the commands in docs/again.md work as they are written', async () => {
   const range = { dagId: 'etl', fromDate: '2026-01-01', toDate: '2026-01-02' };
   for (const completedAt of ['2026-02-01', '2026-02-01', null]) await insertBackfill(db.pool, { ...range, completedAt });
 
-  const written = [...text.matchAll(/^npx thence ([^#\n]+)/gm)].map((match) => match[1]!.trim().split(/\s+/));
+  const written = [...text.matchAll(/^npx thence ([^#\n]+)/gm)].map((match) => wordsOf(match[1]!.trim()));
   expect(written.length).toBeGreaterThanOrEqual(10);
   const cwd = mkdtempSync(path.join(os.tmpdir(), 'thence-again-'));
   try {
     const call = async (args: string[]) => {
       // What asks, or waits for a scheduler, only says what it would do.
-      const listing = args[1] === 'clear' || args[1] === 'create' ? [...new Set([...args, '--dry-run'])] : args;
+      const asks = ['clear', 'create'].includes(args[1]!) || (args[0] === 'tasks' && args[1] === 'mark');
+      const listing = asks ? [...new Set([...args, '--dry-run'])] : args;
       const { exitCode, stderr } = await runCli(listing, { cwd, env: { THENCE_HOME: cwd, THENCE_DATABASE_URL: db.url } });
       expect([args.join(' '), exitCode, stderr.includes('dry run')]).toEqual([args.join(' '), 0, listing.includes('--dry-run')]);
     };
-    const isChange = ([group, verb]: string[]) => group === 'backfill' && (verb === 'pause' || verb === 'cancel');
+    const isChange = ([group, verb]: string[]) => ['pause', 'cancel', 'mark', 'note'].includes(verb!) && group !== 'tasks';
     await Promise.all(written.filter((args) => !isChange(args)).map(call));
     for (const args of written.filter(isChange)) await call(args);
   } finally {
     rmSync(cwd, { recursive: true });
   }
 });
+
+const wordsOf = (line: string): string[] => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);

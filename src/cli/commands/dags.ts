@@ -18,6 +18,7 @@ import { endWith } from '../program';
 import { readConfig } from '../read-config';
 import { clearRuns } from './clear';
 import { deleteDag } from './dags-delete';
+import { runVerdicts } from './verdicts';
 import { note } from '../report-error';
 
 const load = createRequire(__filename);
@@ -29,6 +30,7 @@ export function dags(command: Command): void {
   writeCommands(command);
   clearRuns(command);
   deleteDag(command);
+  runVerdicts(command);
   fileCommands(command);
 }
 

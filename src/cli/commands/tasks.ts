@@ -15,6 +15,7 @@ import { print, printRows, withOutput } from '../output';
 import type { Format } from '../output';
 import { readConfig } from '../read-config';
 import { clearTasks } from './clear';
+import { markTasks } from './verdicts';
 
 const load = createRequire(__filename);
 
@@ -65,6 +66,7 @@ Example:
     );
 
   clearTasks(command);
+  markTasks(command);
 
   command
     .command('state')

@@ -14,7 +14,7 @@ import { prepared } from './connections';
 import type { LedgerContext } from './context';
 import type { LockedRow } from './lock-runs';
 import { makeTasks } from './make-tasks';
-import { changedTasks, chooseTasks, stopTasks, undecideBelow, wholeTasks } from './stop-tasks';
+import { changedTasks, chooseTasks, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
 import type { ChosenTask } from './stop-tasks';
 import { recountTallies } from './tallies';
 
@@ -103,7 +103,7 @@ export async function clearLocked(
     client,
     cleared.map(({ pk }) => pk),
   );
-  const below = dag ? tasksBelow(dag, new Set(chosen.map(({ task_id }) => task_id))) : new Set<string>();
+  const below = dag ? tasksBelow(dag, taskIdsOf(chosen)) : new Set<string>();
   const undecided = await undecideBelow(client, run, below, chosen);
 
   const isQueued = row.state === 'queued' || ((isAnew || isRunFinished(row.state)) && !keepRunState);
@@ -119,7 +119,7 @@ export async function clearLocked(
     wanted,
   );
   if (repinned) await makeTasks(context, client, dag, [run]);
-  await recountTallies(client, run, null);
+  await recountTallies(client, run, taskIdsOf([...chosen, ...undecided]));
   return {
     run,
     tasks: changedTasks(chosen),

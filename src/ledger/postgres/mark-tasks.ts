@@ -11,7 +11,7 @@ import type { MarkRequest, TaskVerdict } from '../ledger';
 import { prepared } from './connections';
 import type { LedgerContext } from './context';
 import type { LockedRow } from './lock-runs';
-import { changedTasks, chooseTasks, stopTasks, undecideBelow, wholeTasks } from './stop-tasks';
+import { changedTasks, chooseTasks, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
 import { recountTallies } from './tallies';
 
 const markRows = prepared(
@@ -57,9 +57,9 @@ export async function markLocked(
   );
   await endExpansion(client, run, wholeTasks(tasks));
   if (version !== null) await versions.load(client, [version]);
-  const below = version === null ? new Set<string>() : tasksBelow(versions.get(version).dag, new Set(chosen.map(({ task_id }) => task_id)));
+  const below = version === null ? new Set<string>() : tasksBelow(versions.get(version).dag, taskIdsOf(chosen));
   const undecided = await undecideBelow(client, run, below, chosen);
-  await recountTallies(client, run, null);
+  await recountTallies(client, run, taskIdsOf([...chosen, ...undecided]));
   const goesOn = isRunFinished(row.state);
   const { rows: after } = await updateRun(client, run, goesOn, FINISHED_TASK_STATES);
   return {

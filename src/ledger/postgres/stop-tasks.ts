@@ -95,5 +95,7 @@ export async function undecideBelow(
   return rows;
 }
 
+export const taskIdsOf = (rows: readonly ChosenTask[]): string[] => [...new Set(rows.map(({ task_id }) => task_id))];
+
 export const changedTasks = (rows: readonly ChosenTask[]): ChangedTask[] =>
   rows.toSorted((a, b) => a.pk - b.pk).map(({ task_id: taskId, map_index: mapIndex, state: was }) => ({ taskId, mapIndex, was }));
