@@ -6,9 +6,10 @@ import { parseArgs } from 'node:util';
 import { backfill } from './backfill';
 import { chain, fanOut } from './shapes';
 import { waiting } from './waiting';
+import { waits } from './waits';
 import type { Benchmark } from './benchmark';
 
-const benchmarks: Record<string, Benchmark> = { chain, 'fan-out': fanOut, backfill, waiting };
+const benchmarks: Record<string, Benchmark> = { chain, 'fan-out': fanOut, backfill, waiting, waits };
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -26,13 +26,15 @@ const QUICK = ['time', 'external-task', 'dag-run'] as const;
 const SLOW = ['http', 'file', 'sql'] as const;
 /** Batches of slow looks at once. */
 const MOST_ASIDE = 4;
-const BUSY_MS = 250;
+/** Looks that fall together so closely are one batch. */
+const TOGETHER_MS = 250;
 
 export class BuiltInWaits implements Service {
   readonly name = 'built-in-waits';
   readonly intervalMs = 1_000;
   /** For metrics. */
   looks = 0;
+  private reapedAt = -Infinity;
   /** A look that takes long (a request) must not hold up those that do not. */
   private readonly slow = new Set<Promise<void>>();
 
@@ -40,7 +42,10 @@ export class BuiltInWaits implements Service {
 
   async runOnce(signal: AbortSignal): Promise<boolean> {
     const { store, session, place, onNext } = this.deps;
-    await store.freeLooks((await store.deadOwners(place)).filter((id) => id !== session()));
+    if (performance.now() - this.reapedAt > this.intervalMs) {
+      this.reapedAt = performance.now();
+      await store.freeLooks((await store.deadOwners(place)).filter((id) => id !== session()));
+    }
     const busy = this.slow.size >= MOST_ASIDE;
     const due = await store.claimDue(session(), busy ? QUICK : [...QUICK, ...SLOW], CLAIM_MS, BATCH);
     this.looks += due.length;
@@ -51,9 +56,9 @@ export class BuiltInWaits implements Service {
     );
     const late = await this.endTimedOut();
     if (due.length === BATCH || late) return true;
-    const next = await store.nextDueInMs();
+    const next = await store.nextDueInMs(TOGETHER_MS);
     // While slow ones stand in line, the earliest is due already.
-    if (next !== null) onNext(Math.max(busy ? BUSY_MS : 1, next));
+    if (next !== null) onNext(Math.max(busy ? TOGETHER_MS : 1, next));
     return false;
   }
 

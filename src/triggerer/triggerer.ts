@@ -42,6 +42,8 @@ export interface TriggererDeps {
 /** Requests, files and statements at once. */
 const LOOKS_AT_ONCE = 32;
 const DEFAULT_PATIENCE_MS = 5_000;
+/** Between two looks because of announcements. */
+const WAKE_MS = 100;
 const LONGEST_TIMER_MS = 60_000;
 
 export class Triggerer {
@@ -54,6 +56,8 @@ export class Triggerer {
   private readonly owning: ServiceRunner;
   private readonly metrics = createTriggererMetrics();
   private timer: { readonly at: number; readonly handle: NodeJS.Timeout } | null = null;
+  private waking: NodeJS.Timeout | null = null;
+  private wakeAgain = false;
   private stopListening: () => void = () => undefined;
 
   constructor(private readonly deps: TriggererDeps) {
@@ -98,16 +102,14 @@ export class Triggerer {
     await this.keeper.start();
     this.looking.start();
     this.owning.start();
-    this.stopListening = this.deps.wakeup.onWake(() => {
-      this.looking.wake();
-      this.owning.wake();
-    });
+    this.stopListening = this.deps.wakeup.onWake(() => this.wakeSoon());
   }
 
   /** Ends its triggers, stores what has come, and leaves its waits to others. */
   async stop(): Promise<void> {
     this.stopListening();
     if (this.timer) clearTimeout(this.timer.handle);
+    if (this.waking) clearTimeout(this.waking);
     await Promise.all([this.looking.stop(), this.owning.stop()]);
     await this.builtIn.settled();
     await this.user.stop();
@@ -117,6 +119,18 @@ export class Triggerer {
       .catch((error: unknown) => this.deps.logger.warn('could not release the waits; others take them over', { error }));
     await this.keeper.stop();
     this.deps.wakeup.notify();
+  }
+
+  /** Schedulers announce whatever they do: of many in a row, the first counts at once and all others together. */
+  private wakeSoon(): void {
+    if (this.waking) return void (this.wakeAgain = true);
+    this.looking.wake();
+    this.owning.wake();
+    this.waking = setTimeout(() => {
+      this.waking = null;
+      if (this.wakeAgain) this.wakeSoon();
+    }, WAKE_MS);
+    this.wakeAgain = false;
   }
 
   /** Sets the timer unless an earlier one stands. */

@@ -87,15 +87,26 @@ export class WaitStore {
     return rows;
   }
 
-  /** Milliseconds until the next look or timeout; null: there is none. */
-  async nextDueInMs(): Promise<number | null> {
-    const { rows } = await this.pool.query<{ ms: number | null }>({
+  /**
+   * Milliseconds until the next look or timeout; null: there is none. Moments and timeouts are met as they are; looks at everything else
+   * are put together, as far as they fall within `togetherMs` from now.
+   */
+  async nextDueInMs(togetherMs: number): Promise<number | null> {
+    const { rows } = await this.pool.query<{ first: number | null; exact: number | null }>({
       name: 'next_due_wait',
-      text: `SELECT extract(epoch FROM least(
-           (SELECT next_check_at FROM wait WHERE kind <> 'custom' ORDER BY next_check_at LIMIT 1),
-           (SELECT timeout_at FROM wait WHERE timeout_at IS NOT NULL ORDER BY timeout_at LIMIT 1)) - clock_timestamp())::float8 * 1000 AS ms`,
+      text: `WITH next AS (
+         SELECT (SELECT next_check_at FROM wait WHERE kind <> 'custom' ORDER BY next_check_at LIMIT 1) AS first,
+           least(
+             (SELECT next_check_at FROM wait WHERE kind <> 'custom' AND kind = 'time' AND next_check_at < clock_timestamp() + $1 * interval '1 millisecond'
+               ORDER BY next_check_at LIMIT 1),
+             (SELECT timeout_at FROM wait WHERE timeout_at IS NOT NULL ORDER BY timeout_at LIMIT 1)) AS exact)
+       SELECT extract(epoch FROM first - clock_timestamp())::float8 * 1000 AS first,
+         extract(epoch FROM exact - clock_timestamp())::float8 * 1000 AS exact FROM next`,
+      values: [togetherMs],
     });
-    return rows[0]!.ms;
+    const { first, exact } = rows[0]!;
+    const due = [...(first === null ? [] : [Math.max(first, togetherMs)]), ...(exact === null ? [] : [exact])];
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   /** Sessions of triggerers that are gone and still stand in waits: lost or ended ones, and of this host those whose process is dead. */
