@@ -56,6 +56,13 @@ describe('trigger', () => {
     expect(wakeups).toBe(1);
   });
 
+  it('leaves no secret of the conf in the audit log', async () => {
+    await insertDag(db.pool, { dagId: 'etl' });
+    await commands.triggerRun({ dagId: 'etl', conf: { region: 'eu', api: { token: 't-1' } } }, actor);
+    expect(await audit()).toMatchObject([{ details: { conf: { region: 'eu', api: { token: '***' } } } }]);
+    expect(await runs()).toMatchObject([{ conf: { api: { token: 't-1' } } }]);
+  });
+
   it('takes the logical date in the DAG’s timezone, and none at all', async () => {
     await insertDag(db.pool, { dagId: 'etl', timezone: 'Europe/Zurich' });
     const dated = await commands.triggerRun({ dagId: 'etl', logicalDate: '2026-02-01' }, actor);

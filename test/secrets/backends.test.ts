@@ -72,6 +72,20 @@ describe('the order', () => {
     expect(await secrets.getConnection('nothing')).toBeNull();
   });
 
+  it('gives each of many who ask at once what they asked for', async () => {
+    const keys = Array.from({ length: 40 }, (_, n) => `key_${n % 20}`);
+    await storeVariables(
+      context(),
+      keys.slice(0, 19).map((key) => ({ key, value: `of ${key}` })),
+      {},
+      actor,
+    );
+    const secrets = createSecrets(testConfig({ secretKey }), db.pool);
+    expect(await Promise.all(keys.map((key) => secrets.getVariable(key)))).toEqual(
+      keys.map((key) => (key === 'key_19' ? null : `of ${key}`)),
+    );
+  });
+
   it('stops at a backend that fails: an older value from further down is not taken instead', async () => {
     await storeVariables(context(), [{ key: 'a', value: 'old' }], {}, actor);
     const module = write(
