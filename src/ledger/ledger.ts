@@ -100,6 +100,8 @@ export interface HopResult {
   readonly starving: boolean;
   /** Tasks or groups can be expanded: `expandTasks` has something to do. */
   readonly expanding: boolean;
+  /** Tasks began to wait: a triggerer has something to look at. */
+  readonly deferred: boolean;
   /** A run began to wait for an earlier one, or a run that failed is to start again at once: `startQueuedRuns` or `retryRuns` may have something to do. */
   readonly makesRoom: boolean;
   /** Callbacks are to be run. */

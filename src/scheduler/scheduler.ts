@@ -190,6 +190,7 @@ export class Scheduler {
     this.metrics.hop(result, tookMs);
     if (result.expanding) this.expanding.wake();
     if (result.callbacks) this.callingBack.wake();
+    if (result.deferred) this.deps.wakeup.notify();
     if (result.makesRoom) for (const service of [this.starting, this.retrying]) service.wake();
     this.afterEnds(result.ended);
   }

@@ -326,6 +326,7 @@ export function describeSemantics(name: string, make: () => Promise<SemanticsHar
         expect(names(first)).toEqual(['a']);
         const second = await hand.end(find(first, 'a'), deferred);
         expect(names(second)).toEqual(['b']);
+        expect([first.deferred, second.deferred]).toEqual([false, true]);
         expect(await statesOf(first.pk)).toMatchObject({ a: 'deferred', b: 'running' });
         expect(await h.waits(first.pk)).toMatchObject([{ taskId: 'a', mapIndex: -1, kind: 'time' }]);
         expect((await h.ledger.attention(hand.session, ['default'], 10)).cancels).toEqual([]);

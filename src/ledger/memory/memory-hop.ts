@@ -46,6 +46,7 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
     starving,
     expanding: runs.some((run) => run.expanding.size > 0),
     callbacks: false,
+    deferred: request.outcomes.some(({ outcome }) => outcome.kind === 'deferred'),
     makesRoom: runs.some((run) => (run.waitsForPast && !wereWaiting.has(run)) || (run.retryAt !== null && run.retryAt <= now)),
   };
 }

@@ -57,6 +57,7 @@ function join(a: HopResult, b: HopResult): HopResult {
     nextDueInMs: due.length > 0 ? Math.min(...due) : null,
     starving: a.starving || b.starving,
     expanding: a.expanding || b.expanding,
+    deferred: a.deferred || b.deferred,
     makesRoom: a.makesRoom || b.makesRoom,
     callbacks: a.callbacks || b.callbacks,
   };

@@ -93,6 +93,7 @@ export async function secondFlush(context: LedgerContext, client: PoolClient, ho
     nextDueInMs: nextDue(recorded),
     expanding: plan.expansions.length > 0,
     callbacks: plan.callbacks.length > 0,
+    deferred: plan.waits.length > 0,
     makesRoom: changed.some(({ waitsForPast, retryInMs: retry }) => waitsForPast === true || typeof retry === 'number'),
   };
 }
