@@ -26,6 +26,7 @@ import { toRunTask } from '../scheduler/to-run-task';
 import { secretsOfConfig } from '../secrets/secrets';
 import { silentLogger } from '../telemetry/create-logger';
 import type { FoundDag } from './find-dag-file';
+import { MemoryCallbacks } from './memory-callbacks';
 import { MemoryWaits } from './memory-waits';
 import { withSchedule } from './with-schedule';
 
@@ -152,6 +153,7 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     onLine: (taskId, line) => options.onLine?.(taskId, line),
     onFired: () => engine.wakeUp(),
   });
+  const callbacks = new MemoryCallbacks({ ledger, found, run: (work) => executor.run(work) });
   const announce = announcer(ledger, run, options.onState);
   let ended!: () => void;
   const end = new Promise<void>((resolve) => (ended = resolve));
@@ -168,7 +170,7 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     onHop: () => void goOn(),
   });
   let timer: NodeJS.Timeout | undefined;
-  /** What services of the scheduler do beside the engine: instances of mapped tasks, waits, the run's own timeout and retries. */
+  /** What services of the scheduler do beside the engine: instances of mapped tasks, waits, callbacks, the run's own timeout and retries. */
   const goOn = async (): Promise<void> => {
     clearTimeout(timer);
     const expanded = await ledger.expandTasks(100);
@@ -176,9 +178,10 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
     const again = (await ledger.retryRuns(1)).length > 0 ? await ledger.startQueuedRuns(1) : [];
     waits.look();
     announce();
+    callbacks.look();
     const { state, woken, deadlineAt, retryAt } = ledger.run(run)!;
     if (expanded.length + late.length + again.length > 0 || (woken && state === 'running')) engine.wakeUp();
-    if (isRunFinished(state) && retryAt === null) return ended();
+    if (isRunFinished(state) && retryAt === null) return void callbacks.settled().then(ended);
     const next = retryAt ?? deadlineAt;
     if (next !== null) timer = setTimeout(() => void goOn(), Math.min(LONGEST_TIMER_MS, Math.max(1, next - Date.now())));
   };
@@ -189,7 +192,9 @@ async function execute({ found, config, options, ledger, run, signal }: Executio
       logger: silentLogger,
       parallelism: 1,
       onStarted: (attemptId, where) => engine.attemptStarted({ attemptId, ...where }),
-      onOutcome: (outcome) => engine.attemptFinished(outcome),
+      onOutcome: (outcome) => {
+        if (!callbacks.ended(outcome)) engine.attemptFinished(outcome);
+      },
       onCapacity: () => engine.wakeUp(),
     });
     engine.start();

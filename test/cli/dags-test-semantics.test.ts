@@ -56,10 +56,11 @@ beforeAll(() => {
   ]);
   file('runs.ts', [
     "import { DAG } from 'thence';",
-    "const again = new DAG('again', { runRetries: 1, runRetryDelay: { hours: 1 } });",
+    "const told = (what) => ({ ti, reason, exception }) => console.log(what, ti?.taskId ?? 'run', reason, exception?.message);",
+    "const again = new DAG('again', { runRetries: 1, runRetryDelay: { hours: 1 }, onSuccess: told('success'), onFailure: told('failure') });",
     'let tries = 0;',
     "again.task('good', () => 1);",
-    "again.task('bad', () => { if (++tries === 1) throw new Error('not yet'); });",
+    "again.task('bad', { onFailure: told('failure'), onSuccess: () => { throw new Error('out of order'); } }, () => { if (++tries === 1) throw new Error('not yet'); });",
     "const hangs = new DAG('hangs', { dagrunTimeout: 300 });",
     "hangs.task('hang', ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)));",
     "const fast = new DAG('fast', { failFast: true });",
@@ -139,13 +140,17 @@ test('tasks test runs all instances of a task that is mapped over literals, and 
   });
 });
 
-test('dags test starts a failed run again, stops one that takes too long, and one that is to fail fast', async () => {
+test('dags test starts a failed run again, calls back, stops one that takes too long, and one that is to fail fast', async () => {
   const again = await thence('dags', 'test', 'again', '-f', 'dags/runs.ts', '--no-retry-delay');
   expect({ exitCode: again.exitCode, states: statesIn(again.stdout) }).toEqual({
     exitCode: 0,
     states: { good: 'success', bad: 'success' },
   });
   expect(again.stdout).toMatch(/^bad +\| → try 2$/m);
+  expect(again.stdout).toMatch(/^bad +\| failure bad executed not yet$/m);
+  expect(again.stdout).toMatch(/^bad +\| ERROR .*out of order/m);
+  expect(again.stdout).toMatch(/^again +\| success run/m);
+  expect(again.stdout).not.toContain('failure run');
   expect(again.stdout).not.toMatch(/^good +\| → try 2$/m);
 
   const hangs = await thence('dags', 'test', 'hangs', '-f', 'dags/runs.ts');

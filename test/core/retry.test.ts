@@ -60,6 +60,18 @@ describe('after an attempt', () => {
     expect(after({ kind: 'rescheduled', at: 5 }, {}, { piece: 3 })).toMatchObject({ state: 'up_for_reschedule', dueAt: 5, piece: 4 });
     expect(after(failure(), {}, { piece: 3 }).piece).toBe(0);
   });
+
+  it('a deferral parks the try, whose next piece it is, and ends a row of losses', () => {
+    const wait = { kind: 'time', trigger: null, args: {}, firstCheckAt: 5, intervalMs: null, timeoutAt: null, resume: 'goOn' } as const;
+    expect(after({ kind: 'deferred', wait }, {}, { piece: 1, retriesUsed: 1, lostInARow: 1 })).toEqual({
+      state: 'deferred',
+      reason: 'executed',
+      dueAt: null,
+      piece: 2,
+      retriesUsed: 1,
+      lostInARow: 0,
+    });
+  });
 });
 
 describe('the retry delay', () => {
