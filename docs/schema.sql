@@ -124,8 +124,10 @@ CREATE TABLE callback (
   done_at timestamp with time zone,
   outcome text,
   created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  deadline smallint,
   CONSTRAINT callback_pkey PRIMARY KEY (id),
-  CONSTRAINT callback_event_check CHECK ((event = ANY (ARRAY['success'::text, 'failure'::text, 'retry'::text, 'skipped'::text]))),
+  CONSTRAINT callback_deadline CHECK (((event = 'deadline'::text) = (deadline IS NOT NULL))),
+  CONSTRAINT callback_event_check CHECK ((event = ANY (ARRAY['success'::text, 'failure'::text, 'retry'::text, 'skipped'::text, 'deadline'::text]))),
   CONSTRAINT callback_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE,
   CONSTRAINT callback_session_fkey FOREIGN KEY (session) REFERENCES session(id) ON DELETE SET NULL,
   CONSTRAINT callback_ti_fkey FOREIGN KEY (ti) REFERENCES task_instance(pk) ON DELETE CASCADE,
@@ -174,6 +176,7 @@ CREATE TABLE dag (
   last_parsed_at timestamp with time zone,
   last_parse_ms integer,
   created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  has_deadlines boolean DEFAULT false NOT NULL,
   CONSTRAINT dag_pkey PRIMARY KEY (dag_id),
   CONSTRAINT dag_current_version FOREIGN KEY (current_version) REFERENCES dag_version(id) DEFERRABLE INITIALLY DEFERRED
 );
@@ -244,6 +247,20 @@ CREATE TABLE dag_version (
   CONSTRAINT dag_version_bundle_hash_fkey FOREIGN KEY (bundle_hash) REFERENCES bundle(hash),
   CONSTRAINT dag_version_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE
 );
+
+CREATE TABLE deadline (
+  run bigint NOT NULL,
+  number smallint NOT NULL,
+  due_at timestamp with time zone,
+  settled boolean NOT NULL,
+  missed_at timestamp with time zone,
+  CONSTRAINT deadline_pkey PRIMARY KEY (run, number),
+  CONSTRAINT deadline_missed CHECK (((missed_at IS NULL) OR (due_at IS NOT NULL))),
+  CONSTRAINT deadline_number_check CHECK ((number >= 0)),
+  CONSTRAINT deadline_settled CHECK ((settled OR (due_at IS NULL))),
+  CONSTRAINT deadline_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE
+);
+CREATE INDEX deadline_due ON deadline USING btree (due_at) WHERE ((missed_at IS NULL) AND (due_at IS NOT NULL));
 
 CREATE TABLE expansion (
   run bigint NOT NULL,

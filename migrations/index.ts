@@ -4,6 +4,7 @@ import { Secrets1763812000000 } from './1763812000000-secrets';
 import { ParkedSlots1763813000000 } from './1763813000000-parked-slots';
 import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
 import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
+import { Deadlines1763816000000 } from './1763816000000-deadlines';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   ParkedSlots1763813000000,
   LooksOfSession1763814000000,
   BackfillTasks1763815000000,
+  Deadlines1763816000000,
 ] as const;

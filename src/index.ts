@@ -51,6 +51,7 @@ export { chain, crossDownstream, TaskList, type EdgeOptions, type Wireable } fro
 export type { TeardownOptions } from './dag/setup-teardown';
 export { Notifier } from './dag/notifier';
 export { FailError, RescheduleError, SkipError } from './dag/task-errors';
+export type { DeadlineOptions } from './dag/deadlines';
 export { TaskGroup, type TaskGroupOptions } from './dag/task-group';
 export { DeferralTimeout, Trigger, TriggerEvent, TriggerFailed, type TriggerContext } from './dag/trigger';
 export { Timetable, type TimetableDate, type TimetableInterval, type TimetableRestriction, type TimetableRun } from './dag/timetable';

@@ -93,7 +93,9 @@ export interface RunCallback {
   readonly filePath: string;
   readonly dagsFolder: string | null;
   readonly run: RunInfo;
-  readonly event: TaskEvent | RunEvent;
+  readonly event: TaskEvent | RunEvent | 'deadline';
+  /** Which of the DAG's deadlines was missed, and when it was. */
+  readonly deadline?: { readonly number: number; readonly at: Instant };
   /** Of a task's callback; null: the DAG's. */
   readonly task: { readonly taskId: string; readonly mapIndex: number; readonly tryNumber: number; readonly maxTries: number } | null;
   /** Why the task or run failed or was skipped. */

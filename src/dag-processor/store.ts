@@ -185,6 +185,7 @@ async function writeDags(
       timezone: spec.timezone,
       max_active_runs: spec.maxActiveRuns,
       max_active_tasks: spec.maxActiveTasks,
+      has_deadlines: spec.deadlines !== undefined,
       rescheduled: rescheduled.includes(made),
       schedule_hash: hashOf(made),
       next_run_after: iso(next?.runAfter),
@@ -196,16 +197,17 @@ async function writeDags(
   });
   await client.query(
     `INSERT INTO dag AS d (dag_id, file_path, is_active, is_paused, description, owner, tags, timetable_summary, timetable_description, timezone,
-                           max_active_runs, max_active_tasks, schedule_hash,
+                           max_active_runs, max_active_tasks, has_deadlines, schedule_hash,
                            next_run_after, next_logical_date, next_interval_start, next_interval_end, warnings, last_parsed_at, last_parse_ms)
      SELECT r.dag_id, $2, true, r.is_paused, r.description, r.owner, r.tags, r.timetable_summary, r.timetable_description, r.timezone,
-            r.max_active_runs, r.max_active_tasks, r.schedule_hash,
+            r.max_active_runs, r.max_active_tasks, r.has_deadlines, r.schedule_hash,
             r.next_run_after, r.next_logical_date, r.next_interval_start, r.next_interval_end, r.warnings, clock_timestamp(), $3
      FROM (SELECT * FROM ${rowsOfJson}) r ORDER BY r.dag_id
      ON CONFLICT (dag_id) DO UPDATE SET
        file_path = excluded.file_path, is_active = true, description = excluded.description, owner = excluded.owner, tags = excluded.tags,
        timetable_summary = excluded.timetable_summary, timetable_description = excluded.timetable_description,
        timezone = excluded.timezone, max_active_runs = excluded.max_active_runs, max_active_tasks = excluded.max_active_tasks,
+       has_deadlines = excluded.has_deadlines,
        schedule_hash = excluded.schedule_hash,
        warnings = excluded.warnings, last_parsed_at = excluded.last_parsed_at, last_parse_ms = excluded.last_parse_ms`,
     [jsonb(rows), loaded.filePath, Math.round(loaded.durationMs)],
@@ -219,7 +221,7 @@ async function writeDags(
 }
 
 const rowsOfJson = `jsonb_to_recordset($1) AS r (dag_id text, is_paused boolean, description text, owner text, tags text[],
-  timetable_summary text, timetable_description text, timezone text, max_active_runs integer, max_active_tasks integer,
+  timetable_summary text, timetable_description text, timezone text, max_active_runs integer, max_active_tasks integer, has_deadlines boolean,
   rescheduled boolean, schedule_hash text, next_run_after timestamptz, next_logical_date timestamptz,
   next_interval_start timestamptz, next_interval_end timestamptz, warnings jsonb)`;
 

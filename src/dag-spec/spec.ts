@@ -156,6 +156,8 @@ export interface DagSpec {
   readonly runRetryDelayMs?: number;
   /** Which callbacks the file gives. */
   readonly callbacks?: readonly RunEvent[];
+  /** When a run should have ended; each has its callbacks in the file, at the same place of the option. */
+  readonly deadlines?: readonly DeadlineSpec[];
   /** Between tasks; group ends are resolved. Sorted by (from, to). */
   readonly edges: readonly EdgeSpec[];
 }
@@ -219,6 +221,18 @@ export interface TaskSpec {
   readonly inlets?: readonly JsonValue[];
   readonly outlets?: readonly JsonValue[];
 }
+
+export const DEADLINE_REFERENCES = ['runAfter', 'queuedAt', 'startDate', 'logicalDate'] as const;
+
+/**
+ * by: at the first such time of the day (HH:MM) after the run's run_after, in the DAG's zone · after: so long after a moment of the run ·
+ * usual: when it takes `factor` times as long as the last runs that succeeded did on average; not told before there are `minRuns` of them.
+ */
+export type DeadlineSpec = { readonly name: string | null } & (
+  | { readonly kind: 'by'; readonly time: string }
+  | { readonly kind: 'after'; readonly ms: number; readonly from: (typeof DEADLINE_REFERENCES)[number] }
+  | { readonly kind: 'usual'; readonly factor: number; readonly runs: number; readonly minRuns: number }
+);
 
 export type TaskKind = 'task' | 'empty' | 'branch' | 'short_circuit';
 

@@ -130,7 +130,9 @@ export interface CallbackContext extends Pick<
   | 'connections'
   | 'macros'
 > {
-  readonly event: TaskEvent | RunEvent;
+  readonly event: TaskEvent | RunEvent | 'deadline';
+  /** Of `onMissed`: which deadline of the DAG, and when it was. */
+  readonly deadline: { readonly name: string | null; readonly at: DateTime<true> } | null;
   /** Why it failed or was skipped, in a word or a sentence. */
   readonly reason: string | null;
   /** What the task threw, taken apart. */

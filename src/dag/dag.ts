@@ -40,6 +40,7 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   failFast: boolean,
   onSuccess: callbacks,
   onFailure: callbacks,
+  deadline: later,
   runRetries: integer(0, 1_000_000),
   runRetryDelay: duration,
   files: listOf(name),

@@ -4,6 +4,7 @@ import { ThenceError } from '../core/errors';
 import { RUN_EVENTS, SPEC_FORMAT, type DagSpec } from '../dag-spec/spec';
 import { readTemplateFiles, type TemplateFiles } from '../templates/template-files';
 import { taskOf } from './base-operator';
+import { deadlineSpecs } from './deadlines';
 import { callbacksOf } from './callbacks';
 import { checkGraph } from './check-graph';
 import { customWeights } from './custom-weights';
@@ -75,12 +76,13 @@ export function serializeDag(dag: DAG<AnyParams>, source?: DagSource): Serialize
 
 type Limits = Pick<
   DagSpec,
-  'maxActiveTasksPerDag' | 'maxConsecutiveFailedRuns' | 'dagrunTimeoutMs' | 'failFast' | 'runRetries' | 'runRetryDelayMs' | 'callbacks'
+  'maxActiveTasksPerDag' | 'maxConsecutiveFailedRuns' | 'dagrunTimeoutMs' | 'failFast' | 'runRetries' | 'runRetryDelayMs' | 'callbacks' | 'deadlines'
 >;
 
 function limitsOf({ options }: DAG<AnyParams>, owner: string): Limits {
   const { maxActiveTasksPerDag, maxConsecutiveFailedRuns, dagrunTimeout, failFast, runRetries, runRetryDelay } = options;
   const callbacks = RUN_EVENTS.filter((event) => callbacksOf(options, event).length > 0);
+  const deadlines = deadlineSpecs(options, owner);
   return {
     ...(maxActiveTasksPerDag !== undefined && { maxActiveTasksPerDag }),
     ...(maxConsecutiveFailedRuns && { maxConsecutiveFailedRuns }),
@@ -89,6 +91,7 @@ function limitsOf({ options }: DAG<AnyParams>, owner: string): Limits {
     ...(runRetries && { runRetries }),
     ...(runRetries && runRetryDelay !== undefined && { runRetryDelayMs: durationToMs(runRetryDelay, `\`runRetryDelay\` of ${owner}`) }),
     ...(callbacks.length > 0 && { callbacks }),
+    ...(deadlines.length > 0 && { deadlines }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { JsonValue } from '../core/json';
 import type { TriggerRule, WeightRule } from '../dag-spec/spec';
 import type { CallbackContext, TaskCallbackContext, TaskContext } from './context';
 import type { DAG } from './dag';
+import type { DeadlineOptions } from './deadlines';
 import type { Jsonify } from './jsonify';
 import type { TaskGroup } from './task-group';
 import type { Timetable } from './timetable';
@@ -252,6 +253,8 @@ export interface DagOptions<Params = Record<string, unknown>> {
   onSuccess?: RunCallbacks;
   /** Called when a run has failed for good. */
   onFailure?: RunCallbacks;
+  /** When a run should have ended, and whom to tell when it has not. The run goes on. */
+  deadline?: DeadlineOptions | readonly DeadlineOptions[];
   /** How often a run that failed starts again with its failed tasks. @default 0 */
   runRetries?: number;
   /** @default at once */

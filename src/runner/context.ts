@@ -75,7 +75,7 @@ export function makeContext(parts: ContextParts): TaskContext {
 }
 
 /** The part of the context that a run has, whichever task of it. */
-export type RunContext = Omit<CallbackContext, 'event' | 'reason' | 'exception' | 'task' | 'ti'>;
+export type RunContext = Omit<CallbackContext, 'event' | 'deadline' | 'reason' | 'exception' | 'task' | 'ti'>;
 
 export function runContext({ run, attemptId, dag, params, api, log, stopper }: RunContextParts): RunContext {
   // Calendar dates are made when they are read: most tasks read one or two of them, or none.

@@ -1,6 +1,10 @@
 /** Runs the callbacks of one event of a task or a run, inside a host, with a log of their own. Nothing is thrown. */
+import { DateTime } from 'luxon';
 import type { ErrorInfo, Outcome, RunCallback } from '../core/workload';
+import type { TaskEvent } from '../dag-spec/spec';
 import { CALLBACK_OPTION, callbacksOf } from '../dag/callbacks';
+import { deadlinesOf } from '../dag/deadlines';
+import type { Callback } from '../dag/types';
 import type { CallbackContext, CallbackError, TaskCallbackContext } from '../dag/context';
 import type { ExecutionApi } from '../execution-api/execution-api';
 import { ThenceError } from '../core/errors';
@@ -22,11 +26,11 @@ export interface CallbackDeps {
 /** success: all of them returned · failed: one threw; `retryable` is false then, since others may have done their work. */
 export async function runCallback(workload: RunCallback, deps: CallbackDeps): Promise<Outcome> {
   const { log, stopper } = deps;
-  const what = CALLBACK_OPTION[workload.event];
+  const what = workload.event === 'deadline' ? 'onMissed' : CALLBACK_OPTION[workload.event];
   try {
     const found = await findDag(workload, `to run ${what}`, deps.load);
     const task = workload.task && findTask(found, workload.task.taskId, workload.filePath).task;
-    const callbacks = callbacksOf<CallbackContext>(task ? task['~written'] : found.dag.options, workload.event);
+    const callbacks = callbacksFor(workload, found, task);
     const context = await callbackContext(workload, found, task, deps);
     const thrown = await callBack(callbacks, context, what, log);
     if (stopper.reason) return stoppedOutcome(stopper.reason, null, log);
@@ -39,6 +43,12 @@ export async function runCallback(workload: RunCallback, deps: CallbackDeps): Pr
   }
 }
 
+function callbacksFor({ event, deadline }: RunCallback, { dag }: FoundDag, task: AnyTask | null): readonly Callback<CallbackContext>[] {
+  if (event !== 'deadline') return callbacksOf<CallbackContext>(task ? task['~written'] : dag.options, event);
+  const { onMissed } = deadlinesOf(dag.options)[deadline!.number] ?? {};
+  return onMissed === undefined ? [] : ([onMissed].flat() as readonly Callback<CallbackContext>[]);
+}
+
 async function callbackContext(
   workload: RunCallback,
   { dag }: FoundDag,
@@ -48,12 +58,21 @@ async function callbackContext(
   const { run, attemptId, event, reason, error } = workload;
   const params = await parseParams(dag.id, dag.options.params, run.conf).catch(() => ({ ...run.conf })); // why it failed, perhaps
   const base = runContext({ run, attemptId, dag, params, api, log, stopper });
-  const about = { event, reason, exception: error && exceptionOf(error) };
+  const missed = workload.deadline && deadlinesOf(dag.options)[workload.deadline.number];
+  const about = {
+    event,
+    reason,
+    exception: error && exceptionOf(error),
+    deadline: workload.deadline
+      ? { name: missed?.name ?? null, at: DateTime.fromMillis(workload.deadline.at, { zone: 'utc' }) as DateTime<true> }
+      : null,
+  };
   const instance = workload.task;
   const ofTask: Omit<TaskCallbackContext, keyof typeof base> | Omit<CallbackContext, keyof typeof base> =
     task && instance
       ? {
           ...about,
+          event: event as TaskEvent,
           task,
           ti: taskInstanceInfo({ ...instance, run }, null),
           tryNumber: instance.tryNumber,

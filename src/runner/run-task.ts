@@ -82,7 +82,7 @@ async function prepare(workload: RunTask, { dag, task, files }: FoundTask, { def
 async function announce(task: AnyTask, context: TaskContext, { log }: RunnerDeps): Promise<void> {
   const callbacks = callbacksOf<TaskCallbackContext>(task['~written'], 'execute');
   if (callbacks.length === 0) return;
-  const about = { event: 'execute' as const, reason: null, exception: null };
+  const about = { event: 'execute' as const, reason: null, exception: null, deadline: null };
   const own = Object.defineProperties(about, Object.getOwnPropertyDescriptors(context)) as TaskCallbackContext;
   await callBack(callbacks, own, 'onExecute', log);
 }

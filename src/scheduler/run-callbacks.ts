@@ -26,7 +26,9 @@ const TIMEOUT_MS = 300_000;
 
 interface CallbackRow {
   id: string;
-  event: TaskEvent | RunEvent;
+  event: TaskEvent | RunEvent | 'deadline';
+  deadline: number | null;
+  deadline_at: Date | null;
   tries: number;
   try_number: number;
   reason: string | null;
@@ -99,6 +101,7 @@ export class RunCallbacks implements Service {
         conf: row.conf,
       },
       event,
+      ...(row.deadline !== null && { deadline: { number: row.deadline, at: row.deadline_at!.getTime() } }),
       task: taskId === null ? null : { taskId, mapIndex: mapIndex!, tryNumber: row.try_number, maxTries: row.max_tries },
       reason: row.reason,
       error: row.error,
@@ -137,7 +140,7 @@ const TAKE = `WITH due AS (
   taken AS (
     UPDATE callback c SET session = $1::uuid, tries = c.tries + 1 FROM due WHERE c.id = due.id
       AND EXISTS (SELECT FROM session WHERE id = $1::uuid AND state = 'alive') RETURNING c.*)
-  SELECT c.id, c.event, c.tries, c.try_number, c.reason, c.error, t.task_id, t.map_index,
+  SELECT c.id, c.event, c.deadline, (SELECT e.due_at FROM deadline e WHERE e.run = c.run AND e.number = c.deadline) AS deadline_at, c.tries, c.try_number, c.reason, c.error, t.task_id, t.map_index,
     greatest(c.try_number, c.try_number + coalesce((SELECT (e->>'retries')::int FROM json_array_elements(v.spec->'tasks') e WHERE e->>'id' = t.task_id), 0) - coalesce(t.retries_used, 0)) AS max_tries,
     v.bundle_hash, v.file_path, r.dag_id, r.run_id, r.run_type, r.logical_date, r.interval_start, r.interval_end, r.run_after, r.start_date, r.conf
   FROM taken c JOIN dag_run r ON r.pk = c.run JOIN dag_version v ON v.id = c.version LEFT JOIN task_instance t ON t.pk = c.ti`;

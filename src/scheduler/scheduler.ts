@@ -33,6 +33,7 @@ import { RunCallbacks } from './run-callbacks';
 import { RunMetrics } from './run-metrics';
 import { StartQueuedRuns } from './start-queued-runs';
 import { TimeOutRuns } from './time-out-runs';
+import { WatchDeadlines } from './watch-deadlines';
 
 export interface SchedulerDeps {
   readonly database: Database;
@@ -72,6 +73,7 @@ export class Scheduler {
   private readonly timingOut: ServiceRunner;
   private readonly retrying: ServiceRunner;
   private readonly callingBack: ServiceRunner;
+  private readonly watching: ServiceRunner;
   private readonly reaping: ServiceRunner;
   private readonly housekeeping: readonly CronService[];
   private dueTimer: NodeJS.Timeout | null = null;
@@ -129,6 +131,7 @@ export class Scheduler {
     this.expanding = run(new ExpandTasks({ ledger, onExpanded: (runs) => this.engine.wakeUp(runs) }));
     this.timingOut = run(new TimeOutRuns({ ledger, onTimedOut: (runs) => this.afterTimeOut(runs) }));
     this.retrying = run(new RetryRuns({ ledger, onQueued: () => this.starting.wake() }));
+    this.watching = run(new WatchDeadlines({ database, onMissed: () => this.callingBack.wake() }));
     this.callingBack = run(new RunCallbacks({ database, session, lanes: this.lanes, logs, config, logger }));
     this.reaping = run(
       new ReapSessions({
@@ -158,7 +161,7 @@ export class Scheduler {
   }
 
   private get services(): readonly ServiceRunner[] {
-    return [this.creating, this.backfilling, this.starting, this.expanding, this.timingOut, this.retrying, this.callingBack];
+    return [this.creating, this.backfilling, this.starting, this.expanding, this.timingOut, this.retrying, this.callingBack, this.watching];
   }
 
   /** Something may be there to be done. */

@@ -1,6 +1,6 @@
 import { EntitySchema } from 'typeorm';
 import type { JsonObject } from '../../core/json';
-import { bigint, checks, integer, json, managed, text, timestamptz, uuid } from './columns';
+import { bigint, checks, integer, json, managed, smallint, text, timestamptz, uuid } from './columns';
 
 export interface CallbackRow {
   readonly id: string;
@@ -16,6 +16,7 @@ export interface CallbackRow {
   readonly tries: number;
   readonly done_at: Date | null;
   readonly outcome: string | null;
+  readonly deadline: number | null;
   readonly created_at: Date;
 }
 
@@ -35,9 +36,10 @@ export const callbackEntity = new EntitySchema<CallbackRow>({
     tries: integer({ default: 0 }),
     done_at: timestamptz({ nullable: true }),
     outcome: text({ nullable: true }),
+    deadline: smallint({ nullable: true }),
     created_at: timestamptz({ default: () => 'clock_timestamp()' }),
   },
-  checks: checks('callback_event_check'),
+  checks: checks('callback_deadline', 'callback_event_check'),
   foreignKeys: [
     { name: 'callback_run_fkey', target: 'dag_run', columnNames: ['run'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },
     { name: 'callback_ti_fkey', target: 'task_instance', columnNames: ['ti'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' },

@@ -25,6 +25,7 @@ export interface DagRow {
   readonly last_parsed_at: Date | null;
   readonly last_parse_ms: number | null;
   readonly created_at: Date;
+  readonly has_deadlines: boolean;
 }
 
 export const dagEntity = new EntitySchema<DagRow>({
@@ -52,6 +53,7 @@ export const dagEntity = new EntitySchema<DagRow>({
     last_parsed_at: timestamptz({ nullable: true }),
     last_parse_ms: integer({ nullable: true }),
     created_at: timestamptz({ default: () => 'clock_timestamp()' }),
+    has_deadlines: boolean({ default: false }),
   },
   foreignKeys: [
     {

@@ -17,6 +17,7 @@ import { auditLogEntity } from './audit-log';
 import { appUserEntity } from './app-user';
 import { webSessionEntity } from './web-session';
 import { callbackEntity } from './callback';
+import { deadlineEntity } from './deadline';
 import { expansionEntity } from './expansion';
 import { taskTallyEntity } from './task-tally';
 import { waitEntity } from './wait';
@@ -46,6 +47,7 @@ export const entities: readonly EntitySchema[] = [
   expansionEntity,
   waitEntity,
   callbackEntity,
+  deadlineEntity,
   variableEntity,
   connectionEntity,
 ] as readonly EntitySchema[];
