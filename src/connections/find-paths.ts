@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { ThenceError } from '../core/errors';
 
 const MAGIC = /[*?[{]/;
 
@@ -9,7 +10,7 @@ const MAGIC = /[*?[{]/;
  * What is there: `pattern` itself, or the files and folders that fit it, sorted. Folders that cannot be read or are not there hold nothing.
  * @param pattern absolute
  * @param atMost stops when so many are found
- * @throws what the file system says of a path without magic, other than that it is not there
+ * @throws INVALID_VALUE for a pattern that is none; what the file system says of a path without magic, other than that it is not there
  */
 export async function findPaths(pattern: string, atMost = Number.POSITIVE_INFINITY): Promise<string[]> {
   if (!MAGIC.test(pattern)) return (await isThere(pattern)) ? [pattern] : [];
@@ -58,9 +59,17 @@ function nameRegex(part: string): RegExp {
   let regex = compiled.get(part);
   if (!regex) {
     if (compiled.size >= 500) compiled.clear();
-    compiled.set(part, (regex = new RegExp(`^${part.startsWith('.') ? '' : '(?!\\.)'}${source(part)}$`, 'u')));
+    compiled.set(part, (regex = compile(part)));
   }
   return regex;
+}
+
+function compile(part: string): RegExp {
+  try {
+    return new RegExp(`^${part.startsWith('.') ? '' : '(?!\\.)'}${source(part)}$`, 'u');
+  } catch {
+    throw new ThenceError('INVALID_VALUE', `the pattern "${part}" is not one: its brackets or braces do not fit together`);
+  }
 }
 
 function source(glob: string): string {
@@ -72,7 +81,7 @@ function source(glob: string): string {
     if (char === '*') text += '.*';
     else if (char === '?') text += '.';
     else if (close > 0) {
-      const set = glob.slice(at + 1, close).replace(/[\\\][&~]/g, '\\$&');
+      const set = glob.slice(at + 1, close).replace(/[\\[\]]/g, '\\$&');
       text += /^[!^]/.test(set) ? `[^${set.slice(1)}]` : `[${set}]`;
       at = close;
     } else if (char === '{' && glob.includes('}', at)) {
@@ -82,7 +91,7 @@ function source(glob: string): string {
       depth--;
       text += ')';
     } else if (char === ',' && depth > 0) text += '|';
-    else text += char.replace(/[\\^$.*+?()[\]{}|/-]/g, (special) => (special === '-' ? '\\-' : `\\${special}`));
+    else text += char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&');
   }
   return text;
 }

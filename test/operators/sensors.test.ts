@@ -206,6 +206,12 @@ test('a FileSensor finds a file, a folder, or what fits a pattern', async () => 
   expect(await names('**/*.csv')).toEqual(['a.csv', 'in/c.csv', 'in/deep/er/d.csv']);
   expect(await names('in')).toEqual(['in']);
   expect(await names('nowhere/*.csv')).toEqual([]);
+  const odd = 'run-1 (2026-01-31) a+b^c&d~$.[x]{y}|é.csv';
+  writeFileSync(path.join(folder, 'in', odd), '');
+  expect(await names(`in/${odd.slice(0, 27)}*`)).toEqual([`in/${odd}`]);
+  expect(await names('in/run-[0-9]*[é&~^].csv')).toEqual([`in/${odd}`]);
+  expect(await names('in/run-[^0-9]*')).toEqual([]);
+  await expect(names('in/[z-a]')).rejects.toThrow('the pattern "[z-a]" is not one');
   expect(new FileSensor('rel', { dag, path: 'x' }).waitFor()).toEqual({ kind: 'file', args: { path: path.resolve('x') } });
 });
 
