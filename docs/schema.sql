@@ -135,6 +135,7 @@ CREATE TABLE callback (
 );
 CREATE INDEX callback_due ON callback USING btree (due_at) WHERE (done_at IS NULL);
 CREATE INDEX callback_of_run ON callback USING btree (run);
+CREATE INDEX callback_of_ti ON callback USING btree (ti) WHERE (ti IS NOT NULL);
 
 CREATE TABLE connection (
   conn_id text NOT NULL,
@@ -441,6 +442,7 @@ CREATE TABLE wait (
 ) WITH (fillfactor=80);
 CREATE INDEX wait_due ON wait USING btree (next_check_at) WHERE (kind <> 'custom'::text);
 CREATE INDEX wait_look_of_session ON wait USING btree (session) WHERE ((kind <> 'custom'::text) AND (session IS NOT NULL));
+CREATE INDEX wait_of_run ON wait USING btree (run);
 CREATE INDEX wait_of_session ON wait USING btree (session) WHERE (kind = 'custom'::text);
 CREATE INDEX wait_timeout ON wait USING btree (timeout_at) WHERE (timeout_at IS NOT NULL);
 

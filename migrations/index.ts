@@ -2,6 +2,7 @@ import { Initial1763800000000 } from './1763800000000-initial';
 import { SchedulingSemantics1763810000000 } from './1763810000000-scheduling-semantics';
 import { Secrets1763812000000 } from './1763812000000-secrets';
 import { ParkedSlots1763813000000 } from './1763813000000-parked-slots';
+import { DeletableRuns1763813500000 } from './1763813500000-deletable-runs';
 import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
 import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
 import { Deadlines1763816000000 } from './1763816000000-deadlines';
@@ -12,6 +13,7 @@ export const migrations = [
   SchedulingSemantics1763810000000,
   Secrets1763812000000,
   ParkedSlots1763813000000,
+  DeletableRuns1763813500000,
   LooksOfSession1763814000000,
   BackfillTasks1763815000000,
   Deadlines1763816000000,

@@ -204,6 +204,7 @@ export class Scheduler {
     this.engine.wakeUp();
     this.deps.wakeup.notify();
     this.retrying.wake();
+    this.callingBack.wake();
     this.afterEnds(ended);
   }
 

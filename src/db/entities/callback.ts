@@ -46,5 +46,5 @@ export const callbackEntity = new EntitySchema<CallbackRow>({
     { name: 'callback_version_fkey', target: 'dag_version', columnNames: ['version'], referencedColumnNames: ['id'] },
     { name: 'callback_session_fkey', target: 'session', columnNames: ['session'], referencedColumnNames: ['id'], onDelete: 'SET NULL' },
   ],
-  indices: managed('callback_due', 'callback_of_run'),
+  indices: managed('callback_due', 'callback_of_run', 'callback_of_ti'),
 });

@@ -48,5 +48,5 @@ export const waitEntity = new EntitySchema<WaitRow>({
     { name: 'wait_version_fkey', target: 'dag_version', columnNames: ['version'], referencedColumnNames: ['id'] },
     { name: 'wait_session_fkey', target: 'session', columnNames: ['session'], referencedColumnNames: ['id'], onDelete: 'SET NULL' },
   ],
-  indices: managed('wait_due', 'wait_look_of_session', 'wait_of_session', 'wait_timeout'),
+  indices: managed('wait_due', 'wait_look_of_session', 'wait_of_run', 'wait_of_session', 'wait_timeout'),
 });
