@@ -2,7 +2,8 @@ import { MemoryLedger } from '../../src/ledger/memory/memory-ledger';
 import { everyTask } from '../../src/ledger/memory/memory-rows';
 import type { MemoryTask } from '../../src/ledger/memory/memory-rows';
 import { dagSpec } from '../support/factories';
-import { describeLedger } from './conformance';
+import type { NewRun } from '../../src/ledger/ledger';
+import { describeLedger, failed, Hand, newRun } from './conformance';
 import { describeSemantics } from './semantics';
 import type { SemanticsHarness } from './semantics';
 import { describeVerdicts } from './verdicts';
@@ -47,3 +48,22 @@ const make = async (): Promise<SemanticsHarness> => {
 describeLedger('MemoryLedger', make);
 describeVerdicts('MemoryLedger', make);
 describeSemantics('MemoryLedger', make);
+
+it('the first run of a backfill waits for no earlier run, the second for the first', async () => {
+  const ledger = new MemoryLedger();
+  ledger.addDag({ spec: dagSpec({ dagId: 'd', tasks: [{ id: 'a', dependsOnPast: true }] }) });
+  const hand = await new Hand(ledger).open();
+  const run = (n: number, options: Partial<NewRun> = {}) => newRun('d', { logicalDate: n * 86_400_000, runAfter: n, ...options });
+  const backfill = (ordinal: number) => ({ runType: 'backfill', backfill: { id: 1, ordinal } }) as const;
+  const [earlier] = await ledger.createRuns([run(1)]);
+  await ledger.startQueuedRuns(1);
+  await hand.end((await hand.look()).claimed[0]!, failed());
+  expect(ledger.run(earlier!.run)!.state).toBe('failed');
+
+  const created = await ledger.createRuns([run(2, backfill(0)), run(3, backfill(1))]);
+  await ledger.startQueuedRuns(10);
+  const first = await hand.look();
+  expect(first.claimed.map((claim) => claim.run)).toEqual([created[0]!.run]);
+  await hand.end(first.claimed[0]!);
+  expect((await hand.look()).claimed.map((claim) => claim.run)).toEqual([created[1]!.run]);
+});
