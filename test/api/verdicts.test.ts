@@ -201,3 +201,40 @@ it('a DAG is deleted with all it did', async () => {
   expect((await api.get('/api/v2/dags/old')).status).toBe(404);
   expect((await api.call('DELETE', '/api/v2/dags/old')).status).toBe(404);
 });
+
+describe('a backfill of some tasks', () => {
+  const daily = { kind: 'cron-data-interval', expression: '@daily', timezone: 'UTC' } as const;
+  const body = { dag_id: 'old_dates', from_date: '2026-01-01', to_date: '2026-01-03', reprocess_behavior: 'failed', task_ids: ['b'] };
+  beforeAll(async () => {
+    await insertDag(api.db.pool, { dagId: 'old_dates', timetable: daily, tasks: ['a', 'b', 'c'], edges: [['a', 'b'], ['b', 'c']] }); // prettier-ignore
+    await insertRun(api.db.pool, { dagId: 'old_dates', runId: 'there', state: 'failed', logicalDate: '2026-01-02T00:00:00Z' });
+  });
+
+  it('shows for each interval what is there and what would be done', async () => {
+    const { status, body: plan } = await api.call('POST', '/api/v2/backfills/dry_run', { body });
+    expect([status, plan.total_entries]).toEqual([200, 3]);
+    expect(
+      plan.backfills.map((item: { action: string; existing_dag_run_id: string | null }) => [item.action, item.existing_dag_run_id]),
+    ).toEqual([
+      ['create', null],
+      ['clear', 'there'],
+      ['create', null],
+    ]);
+    expect((await api.call('POST', '/api/v2/backfills/dry_run', { body: { ...body, task_ids: ['nope'] } })).status).toBe(404);
+  });
+
+  it('tells its tasks and its progress, and stops what runs when it is cancelled so', async () => {
+    const created = await api.call('POST', '/api/v2/backfills', { body: { ...body, include_upstream: true } });
+    expect(created.body).toMatchObject({
+      task_ids: ['a', 'b'],
+      is_cancelled: false,
+      progress: { total: 3, success: 0, failed: 0, running: 0, queued: 0, skipped: 0, seconds_left: null },
+    });
+    const { id } = created.body as { id: number };
+    const run = await insertRun(api.db.pool, { dagId: 'old_dates', runId: 'r', runType: 'backfill', backfill: { id, ordinal: 0 }, logicalDate: '2026-01-01' }); // prettier-ignore
+    await api.db.pool.query(`UPDATE backfill_run SET run = $2, outcome = 'created' WHERE backfill_id = $1 AND ordinal = 0`, [id, run]);
+    expect((await api.get(`/api/v2/backfills/${id}`)).body.progress).toMatchObject({ running: 1 });
+    const cancelled = await api.call('PUT', `/api/v2/backfills/${id}/cancel?stop_running=true`);
+    expect(cancelled.body).toMatchObject({ is_cancelled: true, progress: { running: 0, failed: 1 } });
+  });
+});

@@ -1,20 +1,15 @@
 import type { ExecutorContext } from '../../executors/executor';
 import { createCommands } from '../../src/commands/create-commands';
-import { openDatabase } from '../../src/db/database';
 import type { RunTask } from '../../src/core/workload';
 import type { TimetableSpec } from '../../src/dag-spec/spec';
-import type { ExecutionApi } from '../../src/execution-api/execution-api';
-import { PgWakeup } from '../../src/ledger/postgres/notifier';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
-import type { LogStore } from '../../src/logs/log-store';
-import { Scheduler } from '../../src/scheduler/scheduler';
 import { createWakeup } from '../../src/service/wakeup';
 import { collectMetrics } from '../../src/telemetry/collect-metrics';
-import { silentLogger } from '../../src/telemetry/create-logger';
 import { useTestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { insertDag, insertPool } from '../support/factories';
 import { InstantExecutor } from '../support/instant-executor';
+import { runScheduler } from '../support/run-scheduler';
 import { TcpProxy } from '../support/tcp-proxy';
 
 const db = useTestDatabase();
@@ -22,41 +17,11 @@ const actor = { user: 'ada', via: 'cli' } as const;
 const daily: TimetableSpec = { kind: 'cron-data-interval', expression: '@daily', timezone: 'UTC' };
 const now = () => Date.parse('2026-03-10T12:00:00Z');
 
-const logs: LogStore = {
-  pathOf: (ref) => `/logs/${ref.dagId}/${ref.runId}/${ref.taskId}/${'callback' in ref ? ref.event : ref.tryNumber}`,
-  read: async () => ({ lines: [], next: 0 }),
-  append: async () => undefined,
-  deleteRun: async () => undefined,
-};
-const config = { dagsFolder: '/dags', maxXcomBytes: 1024, parallelism: 16, leaseMs: 3_000, killGraceMs: 100, retentionMs: null };
-
 const stops: (() => Promise<void>)[] = [];
 async function startScheduler(executor = new InstantExecutor(), url = db.url): Promise<{ stop(): Promise<void> }> {
-  const ledger = new PostgresLedger({ url, defaultExecutor: 'instant' });
-  const wakeup = new PgWakeup({ url });
-  const database = await openDatabase({ url, applicationName: 'thence-test-scheduler' });
-  await wakeup.start();
-  const scheduler = new Scheduler({
-    database,
-    ledger,
-    executors: new Map([['default', executor]]),
-    api: {} as ExecutionApi,
-    logs,
-    config,
-    version: '0.0.0',
-    logger: silentLogger,
-    wakeup,
-    clock: { now },
-  });
-  await scheduler.start();
+  const end = await runScheduler(url, executor, now);
   let stopped: Promise<void> | null = null;
-  const stop = () =>
-    (stopped ??= (async () => {
-      await scheduler.stop();
-      await wakeup.stop();
-      await ledger.close();
-      await database.close();
-    })());
+  const stop = () => (stopped ??= end());
   stops.push(stop);
   return { stop };
 }
