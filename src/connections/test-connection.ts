@@ -24,7 +24,9 @@ const tests: { readonly [type: string]: (connection: ConnectionInfo, signal: Abo
     return `The server answered with the status ${status}.`;
   },
 };
-export const testableTypes = Object.keys(tests);
+const testableTypes = Object.keys(tests);
+/** For which there is something in thence that uses them. */
+export const builtInTypes = [...testableTypes, 'smtp'];
 
 /** Takes 10 s at most, and never throws. */
 export async function testConnection(connection: ConnectionInfo): Promise<ConnectionTest> {

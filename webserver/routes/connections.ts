@@ -3,7 +3,7 @@ import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { connectionEntry, connectionInputs } from '../../src/commands/exchange';
 import type { ConnectionInput } from '../../src/commands/commands';
-import { testConnection, testableTypes } from '../../src/connections/test-connection';
+import { builtInTypes, testConnection } from '../../src/connections/test-connection';
 import type { ConnectionTest } from '../../src/connections/test-connection';
 import { ThenceError } from '../../src/core/errors';
 import type { JsonObject } from '../../src/core/json';
@@ -122,7 +122,7 @@ function sendForm(context: WebContext, request: Request, response: Response, { s
   const title = form.id === null ? 'New connection' : `Connection ${form.id}`;
   const isTyped = !['', HIDDEN].includes(form.values.password);
   const values = { ...form.values, password: isTyped ? '' : form.values.password };
-  const locals = { isTyped, tested: null, ...form, values, types: testableTypes, canTest: context.config.testConnection };
+  const locals = { isTyped, tested: null, ...form, values, types: builtInTypes, canTest: context.config.testConnection };
   return sendPage(context, request, response, { view: 'pages/connection', title, nav: 'connections', locals, liveMs: null, status });
 }
 
