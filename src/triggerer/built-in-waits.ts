@@ -2,7 +2,8 @@
  * The waits without user code: looks at those that are due, ends those that have come true or whose time is over. A timer stands on the
  * earliest that is to come, so that a wait of 200 ms is 200 ms.
  */
-import type { Ledger, SessionId } from '../ledger/ledger';
+import type { WaitKind } from '../core/waits';
+import type { SessionId } from '../ledger/ledger';
 import type { Service } from '../service/service';
 import type { FireEvents } from './fire-events';
 import { lookAtWaits } from './look';
@@ -19,11 +20,12 @@ export interface BuiltInWaitsDeps {
   readonly onNext: (ms: number) => void;
 }
 
-/** Whoever looks has so long to say what it saw. */
-const CLAIM_MS = 60_000;
 const BATCH = 500;
 const QUICK = ['time', 'external-task', 'dag-run'] as const;
 const SLOW = ['http', 'file', 'sql'] as const;
+/** Whoever looks has so long to say what it saw; then somebody looks again. */
+const QUICK_CLAIMS: ReadonlyMap<WaitKind, number> = new Map(QUICK.map((kind) => [kind, 5_000]));
+const CLAIMS: ReadonlyMap<WaitKind, number> = new Map<WaitKind, number>([...QUICK_CLAIMS, ...SLOW.map((kind) => [kind, 60_000] as const)]);
 /** Batches of slow looks at once. */
 const MOST_ASIDE = 4;
 /** Looks that fall together so closely are one batch. */
@@ -47,7 +49,7 @@ export class BuiltInWaits implements Service {
       await store.freeLooks((await store.deadOwners(place)).filter((id) => id !== session()));
     }
     const busy = this.slow.size >= MOST_ASIDE;
-    const due = await store.claimDue(session(), busy ? QUICK : [...QUICK, ...SLOW], CLAIM_MS, BATCH);
+    const due = await store.claimDue(session(), busy ? QUICK_CLAIMS : CLAIMS, BATCH);
     this.looks += due.length;
     this.lookAside(due.filter(isSlow), signal);
     await this.look(
@@ -100,6 +102,3 @@ export class BuiltInWaits implements Service {
 }
 
 const isSlow = ({ kind }: DueWait) => (SLOW as readonly string[]).includes(kind);
-
-/** What a triggerer needs of the Ledger. */
-export type TriggererLedger = Pick<Ledger, 'fireWaits' | 'openSession' | 'renewSession' | 'closeSession'>;

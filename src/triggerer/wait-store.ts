@@ -47,18 +47,18 @@ export interface Place {
 export class WaitStore {
   constructor(private readonly pool: Pool) {}
 
-  /** Built-in waits that are due, as this session's for `claimMs` (and as long as their request may take). */
-  async claimDue(session: SessionId, kinds: readonly WaitKind[], claimMs: number, limit: number): Promise<DueWait[]> {
+  /** Built-in waits of these kinds that are due, as this session's for so many milliseconds (and as long as their request may take). */
+  async claimDue(session: SessionId, claimMs: ReadonlyMap<WaitKind, number>, limit: number): Promise<DueWait[]> {
     const { rows } = await this.pool.query<DueWait>({
       name: 'claim_due_waits',
       text: `WITH due AS (
          SELECT id FROM wait WHERE kind <> 'custom' AND kind = ANY($4::text[]) AND next_check_at <= clock_timestamp()
          ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)
        UPDATE wait w SET session = $1::uuid,
-         next_check_at = clock_timestamp() + ($2 + coalesce((args->'request'->>'timeoutMs')::float8, 0)) * interval '1 millisecond'
+         next_check_at = clock_timestamp() + (($2::int[])[array_position($4::text[], kind)] + coalesce((args->'request'->>'timeoutMs')::float8, 0)) * interval '1 millisecond'
        FROM due WHERE w.id = due.id
        RETURNING w.id, w.generation, w.kind, w.args, w.interval_ms, coalesce(w.timeout_at <= clock_timestamp(), false) AS timed_out`,
-      values: [session, claimMs, limit, kinds],
+      values: [session, [...claimMs.values()], limit, [...claimMs.keys()]],
     });
     return rows;
   }

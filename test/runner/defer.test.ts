@@ -155,6 +155,17 @@ it('a Trigger class needs a kind of its own, and no two of a file have the same'
   expect(messageOf(two)).toMatch(/two Trigger classes of the kind "k" \(A and B\)/);
 });
 
+it('two Trigger classes with one kind are found when the file is stored, whether they are used or not', async () => {
+  const dagsFolder = makeFolder({
+    'd.ts': `import { DAG, Trigger } from 'thence';
+      abstract class Base extends Trigger {}
+      class A extends Base { static kind = 'k'; async *run() {} } class B extends Trigger { static kind = 'k'; async *run() {} }
+      new DAG('d').task('t', () => [A, B]);`,
+  });
+  const dags = await evaluateBundle(await bundleOf(dagsFolder, 'd.ts'), { filePath: 'd.ts', dagsFolder });
+  expect(() => triggersOf(dags).check()).toThrow(/Trigger classes A and B both have the kind "k"/);
+});
+
 it('triggers are found wherever the file has them from: a base, an import, a file with top-level await', async () => {
   const operator = `class Wait extends BaseOperator<any> { execute(context) { context.defer(new X({ n: 1 }), { resume: 'done' }); } done() {} }
     new Wait('t', { dag: new DAG('d') });`;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseConnection } from '../../src/secrets/parse-connection';
 import { thisHost } from '../../src/service/session-keeper';
@@ -97,6 +97,20 @@ it('a trigger that fails in any way fails its own wait alone, with a sentence', 
     { kind: 'event', payload: 1 },
     failed(/no Trigger class of the kind "goood".*did you mean.*good/),
   ]);
+});
+
+it('a trigger that a package brings along is found by its kind', async () => {
+  const folder = path.join(home, 'node_modules', 'triggers');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    path.join(folder, 'index.js'),
+    `const { Trigger, TriggerEvent } = require('thence');
+    exports.Packaged = class extends Trigger { static kind = 'packaged'; async *run() { yield new TriggerEvent('from a package'); } };`,
+  );
+  await insertTriggers(db.pool, `const { Packaged } = require('triggers');`);
+  await start();
+  const run = await deferTasks(db.pool, [{ trigger: 'packaged' }]);
+  expect(await ended(run)).toEqual([{ kind: 'event', payload: 'from a package' }]);
 });
 
 it('a file that cannot be loaded any more fails its waits with its reason', async () => {
