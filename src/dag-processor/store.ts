@@ -9,7 +9,6 @@ import type { Pool, PoolClient } from 'pg';
 import type { Config } from '../config/config';
 import type { Instant } from '../core/time';
 import { specHash } from '../dag-spec/canonical';
-import type { DagSpec } from '../dag-spec/spec';
 import { newestScheduledRuns } from '../read-model/newest-scheduled-runs';
 import { firstRunOf, scheduleHashOf, timetableOfDag } from '../timetables/next-run';
 import type { ScheduledRun } from '../timetables/timetable';

@@ -122,6 +122,10 @@ export interface CallbackContext extends Pick<
   | 'dsNodash'
   | 'ts'
   | 'tsNodash'
+  | 'prevDataIntervalStartSuccess'
+  | 'prevDataIntervalEndSuccess'
+  | 'prevStartDateSuccess'
+  | 'prevEndDateSuccess'
   | 'params'
   | 'conf'
   | 'log'
@@ -137,6 +141,8 @@ export interface CallbackContext extends Pick<
   readonly reason: string | null;
   /** What the task threw, taken apart. */
   readonly exception: CallbackError | null;
+  /** Reads outputs of the run; a callback pushes none. */
+  readonly xcom: Pick<XCom, 'pull'>;
   /** Of a task's callback; null: the DAG's. */
   readonly task: BaseOperator<unknown, object, string> | null;
   readonly ti: TaskInstanceInfo | null;

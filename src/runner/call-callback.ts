@@ -3,7 +3,7 @@ import type { CallbackContext, TaskContext } from '../dag/context';
 import { isNotifier, setRenderedNotifier, type Notifier } from '../dag/notifier';
 import type { Callback } from '../dag/types';
 import { renderTemplates } from '../templates/render';
-import { fetchFromContext, templateScope, type FetchNeed, type Scope } from '../templates/scope';
+import { fetchFromContext, templateScope, type Scope } from '../templates/scope';
 
 /** @throws what the callback throws, and for a template of a Notifier that cannot be rendered */
 export async function callCallback<Context extends CallbackContext>(callback: Callback<Context>, context: Context): Promise<void> {
@@ -16,7 +16,7 @@ async function notifyBy(notifier: Notifier, context: CallbackContext): Promise<v
   const { templateFields } = notifier.constructor as typeof Notifier;
   const written = notifier['~written'] as Readonly<Record<string, unknown>>;
   const fields = Object.fromEntries(templateFields.filter((name) => written[name] !== undefined).map((name) => [name, written[name]]));
-  setRenderedNotifier(notifier, await renderTemplates(fields, callbackScope(context), fetchFor(context)));
+  setRenderedNotifier(notifier, await renderTemplates(fields, callbackScope(context), fetchFromContext(context as unknown as TaskContext)));
   try {
     await notifier.notify(context);
   } finally {
@@ -31,12 +31,4 @@ function callbackScope(context: CallbackContext): Scope {
   const scope = templateScope(whole);
   const { event, reason, exception } = context;
   return (ask) => Object.assign(scope(ask), { event, reason, exception });
-}
-
-function fetchFor(context: CallbackContext): FetchNeed {
-  const fetch = fetchFromContext(context as unknown as TaskContext);
-  return async (need) => {
-    if (need.kind === 'variable' || need.kind === 'connection') return fetch(need);
-    throw new Error(`${need.kind === 'xcom' ? 'XComs are' : 'the run before is'} not at hand in a callback`);
-  };
 }

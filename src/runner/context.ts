@@ -34,23 +34,9 @@ export interface ContextParts extends Omit<RunContextParts, 'run' | 'attemptId'>
 export function makeContext(parts: ContextParts): TaskContext {
   const { workload, task, api } = parts;
   const { run, attemptId } = workload;
-  let previous: Promise<PreviousSuccess | null> | undefined;
-  const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
   const own: Omit<TaskContext, keyof RunContext> = {
     task,
     ti: taskInstanceInfo(workload, workload.tryStartedAt ?? Date.now()),
-    get prevDataIntervalStartSuccess() {
-      return previousSuccess().then((found) => utcOrNull(found?.start ?? null));
-    },
-    get prevDataIntervalEndSuccess() {
-      return previousSuccess().then((found) => utcOrNull(found?.end ?? null));
-    },
-    get prevStartDateSuccess() {
-      return previousSuccess().then((found) => utcOrNull(found?.startDate ?? null));
-    },
-    get prevEndDateSuccess() {
-      return previousSuccess().then((found) => utcOrNull(found?.endDate ?? null));
-    },
     inputs: parts.inputs,
     inlets: task['~written'].inlets ?? [],
     outlets: task['~written'].outlets ?? [],
@@ -75,12 +61,14 @@ export function makeContext(parts: ContextParts): TaskContext {
 }
 
 /** The part of the context that a run has, whichever task of it. */
-export type RunContext = Omit<CallbackContext, 'event' | 'deadline' | 'reason' | 'exception' | 'task' | 'ti'>;
+export type RunContext = Omit<CallbackContext, 'event' | 'deadline' | 'reason' | 'exception' | 'xcom' | 'task' | 'ti'>;
 
 export function runContext({ run, attemptId, dag, params, api, log, stopper }: RunContextParts): RunContext {
   // Calendar dates are made when they are read: most tasks read one or two of them, or none.
   let made: DagRunInfo | undefined;
   const dagRun = () => (made ??= makeDagRun(run));
+  let previous: Promise<PreviousSuccess | null> | undefined;
+  const previousSuccess = () => (previous ??= api.previousSuccess(attemptId));
   const dated = (name: string) => dagRun().logicalDate ?? missing(name, 'logical date', run.runId);
   return {
     dag,
@@ -109,6 +97,18 @@ export function runContext({ run, attemptId, dag, params, api, log, stopper }: R
     },
     get tsNodash() {
       return dated('tsNodash').toFormat("yyyyMMdd'T'HHmmss");
+    },
+    get prevDataIntervalStartSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.start ?? null));
+    },
+    get prevDataIntervalEndSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.end ?? null));
+    },
+    get prevStartDateSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.startDate ?? null));
+    },
+    get prevEndDateSuccess() {
+      return previousSuccess().then((found) => utcOrNull(found?.endDate ?? null));
     },
     params,
     conf: run.conf,
@@ -152,30 +152,40 @@ function instanceCount({ mapLengths }: RunTask, task: TaskContext['task']): numb
 }
 
 function makeXCom(workload: RunTask, api: ExecutionApi): XCom {
-  const { attemptId, taskId: own, mapIndex } = workload;
+  const { attemptId, taskId: own } = workload;
   return {
     async push(key, value) {
       const text = toJsonText(value, `The XCom "${key}" of task "${own}"`, workload.maxXcomBytes);
       await api.pushXCom(attemptId, key, text ?? 'null');
     },
-    async pull(taskIds, options: XComPullOptions = {}) {
-      const wanted = taskIds ?? own;
-      const ids = typeof wanted === 'string' ? [wanted] : wanted;
-      const indexes = options.mapIndexes ?? ((taskIds ?? null) === null && mapIndex >= 0 ? mapIndex : undefined);
-      const entries = await api.pullXComs(attemptId, {
-        taskIds: ids,
-        key: options.key ?? 'return_value',
-        ...(indexes !== undefined && { mapIndexes: typeof indexes === 'number' ? [indexes] : indexes }),
-        ...(options.runId !== undefined && { runId: options.runId }),
-      });
-      const pick = (id: string) => {
-        const value = valueOf(entries, id, Array.isArray(indexes));
-        return typeof indexes === 'number' && Array.isArray(value) && entries.every((entry) => entry.mapIndex >= 0)
-          ? (value as unknown[])[0]
-          : value;
-      };
-      return typeof wanted === 'string' ? pick(wanted) : wanted.map(pick);
-    },
+    pull: xcomPull(workload, api),
+  };
+}
+
+/** @param taskId whose XComs are pulled when none is named; null: one has to be named */
+export function xcomPull(
+  { attemptId, taskId: own, mapIndex }: { readonly attemptId: string; readonly taskId: string | null; readonly mapIndex: number },
+  api: ExecutionApi,
+): XCom['pull'] {
+  return async (taskIds, options: XComPullOptions = {}) => {
+    const wanted = taskIds ?? own;
+    if (wanted === null)
+      throw new ThenceError('INVALID_VALUE', 'xcom.pull in a callback of a DAG needs a task id: it has no task of its own');
+    const ids = typeof wanted === 'string' ? [wanted] : wanted;
+    const indexes = options.mapIndexes ?? ((taskIds ?? null) === null && mapIndex >= 0 ? mapIndex : undefined);
+    const entries = await api.pullXComs(attemptId, {
+      taskIds: ids,
+      key: options.key ?? 'return_value',
+      ...(indexes !== undefined && { mapIndexes: typeof indexes === 'number' ? [indexes] : indexes }),
+      ...(options.runId !== undefined && { runId: options.runId }),
+    });
+    const pick = (id: string) => {
+      const value = valueOf(entries, id, Array.isArray(indexes));
+      return typeof indexes === 'number' && Array.isArray(value) && entries.every((entry) => entry.mapIndex >= 0)
+        ? (value as unknown[])[0]
+        : value;
+    };
+    return typeof wanted === 'string' ? pick(wanted) : wanted.map(pick);
   };
 }
 

@@ -10,7 +10,7 @@ import type { ExecutionApi } from '../execution-api/execution-api';
 import { ThenceError } from '../core/errors';
 import type { AttemptLog } from './attempt-log';
 import { callBack } from './call-back';
-import { runContext, taskInstanceInfo } from './context';
+import { runContext, taskInstanceInfo, xcomPull } from './context';
 import { findDag, findTask, type AnyTask, type FoundDag, type LoadFile } from './find-task';
 import { parseParams } from './params';
 import { failedOutcome, stoppedOutcome } from './run-task';
@@ -66,6 +66,7 @@ async function callbackContext(
     deadline: workload.deadline
       ? { name: missed?.name ?? null, at: DateTime.fromMillis(workload.deadline.at, { zone: 'utc' }) as DateTime<true> }
       : null,
+    xcom: { pull: xcomPull({ attemptId, taskId: workload.task?.taskId ?? null, mapIndex: workload.task?.mapIndex ?? -1 }, api) },
   };
   const instance = workload.task;
   const ofTask: Omit<TaskCallbackContext, keyof typeof base> | Omit<CallbackContext, keyof typeof base> =

@@ -55,6 +55,21 @@ test('pulls of one moment are answered each with its own, by task, key, map inde
   expect(none).toEqual([]);
 });
 
+test('a callback reads by its own id what its run has, until it is done', async () => {
+  const { rows } = await db.pool.query<{ id: string }>(
+    `INSERT INTO callback (run, event, version) SELECT pk, 'failure', version FROM dag_run WHERE pk = $1 RETURNING id`,
+    [run],
+  );
+  const { id } = rows[0]!;
+  const pull = (query: object) => api.pullXComs(id, { taskIds: ['one', 'two'], key: 'return_value', ...query });
+  expect((await pull({})).map(({ value }) => value)).toEqual(['{"n":1}', '"a"', '"b"']);
+  expect((await pull({ mapIndexes: [1] })).map(({ value }) => value)).toEqual(['"b"']);
+  expect(await pull({ taskIds: ['nobody'] })).toEqual([]);
+  await expect(api.pushXCom(id, 'k', '1')).rejects.toMatchObject(gone);
+  await db.pool.query('UPDATE callback SET done_at = now() WHERE id = $1', [id]);
+  await expect(pull({})).rejects.toMatchObject(gone);
+});
+
 test('an attempt that has ended, or never was, is refused', async () => {
   for (const attempt of [ended, randomUUID()]) {
     await expect(api.pullXComs(attempt, { taskIds: ['one'], key: 'return_value' })).rejects.toMatchObject(gone);

@@ -18,6 +18,7 @@ function callback(
   const context = contextFor({
     connections: { smtp_default: `smtp://127.0.0.1:${smtp.port}?from=bot@x.test&disable_tls=true`, ...connections },
     variables: { hook: 'abc' },
+    xcoms: { 'a/return_value': 'of a' },
     log: (level, given) => lines.push(`${level}: ${given.join(' ')}`),
   });
   const more = { event, reason: 'executed', exception: { name: 'Error', message: 'no such table' } };
@@ -48,9 +49,9 @@ describe('a Notifier', () => {
     const ofDag = new Say({ text: '{{ dag.id }} {{ run_id }}' });
     await callCallback(ofDag, callback({ ofDag: true }));
     expect(ofDag.said).toEqual(['etl run-1']);
-    await expect(callCallback(new Say({ text: "{{ ti.xcom_pull('a') }}" }), callback())).rejects.toThrow(
-      'XComs are not at hand in a callback',
-    );
+    const withOutput = new Say({ text: "{{ ti.xcom_pull('a') }}" });
+    await callCallback(withOutput, callback());
+    expect(withOutput.said).toEqual(['of a']);
   });
 
   it('refuses an option that it does not have', () => {

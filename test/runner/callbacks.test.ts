@@ -83,6 +83,19 @@ test('callbacks of a DAG get the run; one that throws fails the workload after a
   expect(text().match(/first/g)).toHaveLength(1);
 });
 
+test('a callback reads outputs of the run: of its own task and instance, or of a task that it names', async () => {
+  const seen: unknown[] = [];
+  const read = async ({ xcom }: CallbackContext) => void seen.push(await xcom.pull('other'));
+  const dag = new DAG('d', { onFailure: ({ xcom }) => xcom.pull() });
+  dag.task('load', { onFailure: [read, async ({ xcom }) => void seen.push(await xcom.pull())] }, () => 1);
+  const { callback } = stage(dag, { other: 'o', 'load[2]': 'mine', 'load[0]': 'not mine' });
+  await callback({ task });
+  expect(seen).toEqual(['o', 'mine']);
+  expect(await callback({})).toMatchObject({
+    error: { message: expect.stringMatching(/needs a task id: it has no task of its own/) as string },
+  });
+});
+
 test('a callback of a task that the file no longer makes says so', async () => {
   const { callback } = stage(new DAG('d'));
   expect(await callback({ task })).toMatchObject({
