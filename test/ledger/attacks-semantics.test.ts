@@ -1,4 +1,6 @@
 /** Attempts to break mapping, waits and the rules between runs: several schedulers at once, crashes in the middle. */
+import { createCommands } from '../../src/commands/create-commands';
+import { systemClock } from '../../src/core/time';
 import type { Outcome } from '../../src/core/workload';
 import type { ClaimedAttempt } from '../../src/ledger/ledger';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
@@ -20,10 +22,10 @@ const none = { capacity: new Map<string, number>() };
 const slots = (count: number) => ({ capacity: new Map([['default', count]]) });
 const count = async (sql: string): Promise<number> => (await db.pool.query(`SELECT count(*)::int AS n FROM ${sql}`)).rows[0].n;
 const day = (n: number) => ({ logicalDate: Date.parse('2026-05-01T00:00:00Z') + n * 86_400_000, runAfter: n });
-const deferred: Outcome = {
+const deferred = {
   kind: 'deferred',
   wait: { kind: 'time', trigger: null, args: {}, firstCheckAt: null, intervalMs: null, timeoutAt: null, resume: 'go' },
-};
+} satisfies Outcome;
 
 beforeEach(() => db.reset());
 afterEach(async () => {
@@ -150,6 +152,21 @@ describe('admission', () => {
     expect(await count(`attempt WHERE state <> 'ended'`)).toBe(0);
   });
 
+  it('a pool that begins to count deferred tasks counts those that wait already, and lets go of them again', async () => {
+    await insertPool(db.pool, 'p', 2);
+    await insertDag(db.pool, { dagId: 'd', tasks: ['a', 'b', 'c'].map((id) => ({ id, pool: 'p' })) });
+    const [hand] = (await hands(1)) as [Hand];
+    const commands = createCommands({ database: db.database, ledger: hand.ledger, clock: systemClock, wakeup: () => undefined });
+    const { claimed } = await hand.start('d');
+    const outcomes = claimed.map(({ attemptId }) => ({ attemptId, outcome: deferred, cpuMs: null, peakKb: null }));
+    await hand.hop({ outcomes, ...none });
+    const count = async (includeDeferred: boolean) => {
+      await commands.storePools([{ name: 'p', includeDeferred }], {}, { user: 'ada', via: 'cli' });
+      return (await hand.look()).claimed.length;
+    };
+    expect([await count(true), await count(false)]).toEqual([0, 1]);
+  });
+
   it('never goes beyond the limits of a DAG over all its runs, with three schedulers, and loses no wake over them', async () => {
     const tasks = [...'abcde'].map((id) => ({ id, maxActiveTisPerDag: id === 'a' ? 1 : undefined }));
     await insertDag(db.pool, { dagId: 'd', maxActiveTasksPerDag: 4, tasks: [...tasks, { id: 'm', ...over(4) }] });
@@ -216,6 +233,29 @@ describe('waits', () => {
     (again.ledger as unknown as { context: { unanswered: boolean } }).context.unanswered = true;
     expect((await again.hop(slots(1))).claimed).toEqual([]);
     expect(await count('wait')).toBe(1);
+  });
+
+  it('a wait until a date that there is not fails its task, and holds up no other', async () => {
+    await insertDag(db.pool, { dagId: 'd', tasks: ['never', 'far', 'again', 'good'] });
+    const [hand] = (await hands(1)) as [Hand];
+    const { claimed } = await hand.start('d');
+    const outcomes: Record<string, Outcome> = {
+      never: { kind: 'deferred', wait: { ...deferred.wait, timeoutAt: NaN } },
+      far: { kind: 'deferred', wait: { ...deferred.wait, firstCheckAt: 8e15 } },
+      again: { kind: 'rescheduled', at: Infinity },
+      good: deferred,
+    };
+    await hand.hop({
+      outcomes: claimed.map(({ attemptId, taskId }) => ({ attemptId, outcome: outcomes[taskId]!, cpuMs: null, peakKb: null })),
+    });
+    const { rows } = await db.pool.query(
+      `SELECT t.task_id, t.state, a.error->>'message' AS message FROM task_instance t JOIN attempt a ON a.id = t.attempt`,
+    );
+    const stateOf = (taskId: string) => rows.find(({ task_id }) => task_id === taskId).state;
+    expect(['never', 'far', 'again', 'good'].map(stateOf)).toEqual(['failed', 'failed', 'failed', 'deferred']);
+    expect(rows.find(({ task_id }) => task_id === 'again').message).toMatch(
+      /could not store .* Infinity milliseconds since 1970 is no date/,
+    );
   });
 
   it('two triggerers that see the same wait come true resume it once', async () => {

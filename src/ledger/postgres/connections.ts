@@ -45,8 +45,12 @@ export async function flush<T extends Record<string, unknown>>(
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
   const { stream } = (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection;
   stream.cork();
-  const sent = send();
-  stream.uncork();
+  let sent: T;
+  try {
+    sent = send();
+  } finally {
+    stream.uncork();
+  }
   const answers = await Promise.all(Object.values(sent));
   return Object.fromEntries(Object.keys(sent).map((key, i) => [key, answers[i]])) as { [K in keyof T]: Awaited<T[K]> };
 }
@@ -82,8 +86,13 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   });
 }
 
-/** Milliseconds since the epoch → what `timestamptz` reads. */
-export const timestamp = (instant: number | null): string | null => (instant === null ? null : new Date(instant).toISOString());
+/** Milliseconds since the epoch → what `timestamptz` reads. @throws as Postgres would, with SQLSTATE 22008, for what is no date */
+export function timestamp(instant: number | null): string | null {
+  if (instant === null) return null;
+  const date = new Date(instant);
+  if (Number.isNaN(date.getTime())) throw Object.assign(new Error(`${instant} milliseconds since 1970 is no date`), { code: '22008' });
+  return date.toISOString();
+}
 
 /** What Postgres refuses in text and jsonb: NUL and lone surrogates become U+FFFD. */
 export function storable(text: string): string {
