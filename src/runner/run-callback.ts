@@ -46,7 +46,7 @@ export async function runCallback(workload: RunCallback, deps: CallbackDeps): Pr
 function callbacksFor({ event, deadline }: RunCallback, { dag }: FoundDag, task: AnyTask | null): readonly Callback<CallbackContext>[] {
   if (event !== 'deadline') return callbacksOf<CallbackContext>(task ? task['~written'] : dag.options, event);
   const { onMissed } = deadlinesOf(dag.options)[deadline!.number] ?? {};
-  return onMissed === undefined ? [] : ([onMissed].flat() as readonly Callback<CallbackContext>[]);
+  return onMissed === undefined ? [] : [onMissed].flat();
 }
 
 async function callbackContext(
