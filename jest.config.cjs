@@ -2,7 +2,7 @@
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  moduleNameMapper: { '^thence$': '<rootDir>/src/index.ts' },
+  moduleNameMapper: { '^thence$': '<rootDir>/src/index.ts', '^thence/testing$': '<rootDir>/src/testing/index.ts' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/tmp/'],
   transform: {
     '^.+\\.tsx?$': [

@@ -16,6 +16,7 @@ import { FailError, RescheduleError, SkipError, taskEndOf } from '../src/dag/tas
 import { DeferralTimeout, isTrigger, type Trigger } from '../src/dag/trigger';
 import type { OperatorOptions, TaskOptions } from '../src/dag/types';
 import { checkOwnOptions } from './own-options';
+import { nowOf } from './engine-access';
 
 export interface SensorOptions {
   /** Between two looks. @default 60 s */
@@ -98,7 +99,7 @@ export abstract class BaseSensor<
     for (let look = plan.looks; ; look++) {
       const found = await this.look(context);
       if (found) return found.value as Output;
-      const now = Date.now();
+      const now = nowOf(context);
       if (now >= plan.deadline) throw this.timedOut(plan);
       const wait = await this.waitFor(context);
       if (plan.deferrable) this.defer(context, plan, { wait, look, now });
@@ -141,7 +142,8 @@ export abstract class BaseSensor<
     const longestMs = maxWait === undefined ? timeoutMs : durationToMs(maxWait, 'maxWait');
     return {
       deferrable: deferrable ?? false,
-      reschedule: mode === 'reschedule',
+      // On the clock of a test nobody sleeps.
+      reschedule: mode === 'reschedule' || context['~engine']?.now !== undefined,
       timeoutMs,
       deadline: context.ti.startDate.toMillis() + timeoutMs,
       looks: context['~engine']?.piece ?? 0,

@@ -6,6 +6,7 @@ import { show, type Check } from '../src/dag/option-checks';
 import type { DateInput, OperatorOptions } from '../src/dag/types';
 import { BaseSensor, type SensorOptions } from './base-sensor';
 import { checkOwnOptions } from './own-options';
+import { nowOf } from './engine-access';
 
 export interface DateTimeSensorOptions {
   /** ISO 8601 text (a template; without an offset: in the DAG's timezone), a Date, or a luxon DateTime. */
@@ -29,7 +30,7 @@ export class DateTimeSensor<Mapped extends string = never> extends BaseSensor<un
   }
 
   poke(context: TaskContext): boolean {
-    return Date.now() >= this.target(context);
+    return nowOf(context) >= this.target(context);
   }
 
   override waitFor(context: TaskContext): BuiltInWait {

@@ -7,3 +7,8 @@ export function engineOf(context: TaskContext): EngineAccess {
   if (engine) return engine;
   throw new ThenceError('CONFLICT', `task "${context.ti.taskId}" looks at runs of other DAGs, which there are none of where it runs now`);
 }
+
+/** Milliseconds since 1970: of the test's clock, where a test runs the task. */
+export function nowOf(context: TaskContext): number {
+  return context['~engine']?.now?.() ?? Date.now();
+}

@@ -5,6 +5,7 @@ import { isTimetable } from '../src/dag/timetable';
 import { toIsoDate } from '../src/dag/dates';
 import type { AnyParams } from '../src/dag/types';
 import type { Timetable } from '../src/timetables/timetable';
+import { nowOf } from './engine-access';
 
 /**
  * What comes right after it runs only in the newest run: not while a catch-up or a backfill makes up for older intervals. A run is the
@@ -16,7 +17,8 @@ export class LatestOnlyOperator extends BaseOperator<boolean> {
     return 'short_circuit';
   }
 
-  execute({ dag, dagRun, log }: TaskContext): boolean {
+  execute(context: TaskContext): boolean {
+    const { dag, dagRun, log } = context;
     const { dataIntervalStart, dataIntervalEnd } = dagRun;
     if (dagRun.runType === 'manual' || dataIntervalStart === null || dataIntervalEnd === null) {
       log.info('The run was triggered, or has no interval: it goes on.');
@@ -25,8 +27,8 @@ export class LatestOnlyOperator extends BaseOperator<boolean> {
     const timetable = timetableOf(dag);
     const interval = { start: dataIntervalStart.toMillis(), end: dataIntervalEnd.toMillis() };
     // Nothing is left out between the two: this asks for the very next run, whether it is due or not.
-    const next = timetable.nextRun(interval, { earliest: null, latest: null, catchup: true }, Date.now());
-    const isLatest = next === null || !timetable.followsClock || next.runAfter > Date.now();
+    const next = timetable.nextRun(interval, { earliest: null, latest: null, catchup: true }, nowOf(context));
+    const isLatest = next === null || !timetable.followsClock || next.runAfter > nowOf(context);
     if (isLatest) log.info('This is the newest run: it goes on.');
     else log.info(`The run after this one was due at ${new Date(next.runAfter).toISOString()}: what follows is skipped.`);
     return isLatest;

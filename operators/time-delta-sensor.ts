@@ -5,6 +5,7 @@ import { duration } from '../src/dag/option-checks';
 import type { OperatorOptions } from '../src/dag/types';
 import { BaseSensor, type SensorOptions } from './base-sensor';
 import { checkOwnOptions } from './own-options';
+import { nowOf } from './engine-access';
 
 export interface TimeDeltaSensorOptions {
   /** After the end of the run's data interval; in a run without one, after the moment from which it could run. */
@@ -21,7 +22,7 @@ export class TimeDeltaSensor<Mapped extends string = never> extends BaseSensor<u
   }
 
   poke(context: TaskContext): boolean {
-    return Date.now() >= this.target(context);
+    return nowOf(context) >= this.target(context);
   }
 
   override waitFor(context: TaskContext): BuiltInWait {

@@ -10,7 +10,7 @@ import { boolean, listOf, oneOf, positiveDuration } from '../src/dag/option-chec
 import { SkipError } from '../src/dag/task-errors';
 import type { DateInput, OperatorOptions } from '../src/dag/types';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { engineOf } from './engine-access';
+import { engineOf, nowOf } from './engine-access';
 import { anyOf, checkOwnOptions, filledText, plainObject } from './own-options';
 
 export interface TriggerDagRunOptions {
@@ -115,7 +115,7 @@ export class TriggerDagRunOperator<Mapped extends string = never> extends BaseOp
       if (isRunFinished(state)) context.log.warn(`The run is ${state}, which is neither allowed nor failed: waiting until it is run again`);
       if (deferrable)
         context.defer(
-          { kind: 'dag-run', args: { ...run, allowed, failed }, intervalMs, firstCheckAt: Date.now() + intervalMs },
+          { kind: 'dag-run', args: { ...run, allowed, failed }, intervalMs, firstCheckAt: nowOf(context) + intervalMs },
           { resume: 'afterRun' },
         );
       await sleep(intervalMs, undefined, { signal: context.signal }).catch(() => context.signal.throwIfAborted());

@@ -8,6 +8,7 @@ import type { DateTime } from 'luxon';
 import type { DurationInput } from '../core/duration';
 import type { ExternalRun } from '../core/external-task';
 import type { JsonObject, JsonValue } from '../core/json';
+import type { Instant } from '../core/time';
 import type { RunState, RunType } from '../core/states';
 import type { BuiltInWait, ExternalQuery } from '../core/waits';
 import type { RunEvent, TaskEvent } from '../dag-spec/spec';
@@ -209,6 +210,8 @@ export interface Connections {
 export interface EngineAccess {
   /** Counts pieces of the try: 0, then 1 after a reschedule or deferral … */
   readonly piece: number;
+  /** The clock of a test, which nobody has to wait for. Absent: the time that it is. */
+  readonly now?: () => Instant;
   triggerRun(request: RunRequest): Promise<RequestedRun>;
   getRunState(run: { readonly dagId: string; readonly runId: string }): Promise<RunState | null>;
   getExternalRuns(query: ExternalQuery): Promise<readonly ExternalRun[]>;

@@ -28,6 +28,8 @@ export interface ContextParts extends Omit<RunContextParts, 'run' | 'attemptId'>
   readonly task: TaskContext['task'];
   readonly inputs: Record<string, unknown>;
   readonly host: OperatorHost;
+  /** Of a test; absent: the system's. */
+  readonly now?: (() => Instant) | undefined;
   readonly defer: TaskContext['defer'];
 }
 
@@ -36,7 +38,7 @@ export function makeContext(parts: ContextParts): TaskContext {
   const { run, attemptId } = workload;
   const own: Omit<TaskContext, keyof RunContext> = {
     task,
-    ti: taskInstanceInfo(workload, workload.tryStartedAt ?? Date.now()),
+    ti: taskInstanceInfo(workload, workload.tryStartedAt ?? parts.now?.() ?? Date.now()),
     inputs: parts.inputs,
     inlets: task['~written'].inlets ?? [],
     outlets: task['~written'].outlets ?? [],
@@ -49,6 +51,7 @@ export function makeContext(parts: ContextParts): TaskContext {
     defer: parts.defer,
     '~engine': {
       piece: workload.piece,
+      ...(parts.now && { now: parts.now }),
       triggerRun: (request) => api.triggerRun(attemptId, request),
       getRunState: (other) => api.getRunState(attemptId, other),
       getExternalRuns: (query) => api.getExternalRuns(attemptId, query),

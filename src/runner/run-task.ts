@@ -4,6 +4,7 @@
  * not help, ends the host.
  */
 import { ThenceError } from '../core/errors';
+import type { Instant } from '../core/time';
 import type { Outcome, ResumeInfo, RunTask } from '../core/workload';
 import { setRenderedOptions } from '../dag/base-operator';
 import type { BaseOperator } from '../dag/base-operator';
@@ -34,6 +35,8 @@ export interface RunnerDeps {
   readonly log: AttemptLog;
   readonly stopper: Stopper;
   readonly host: OperatorHost;
+  /** Of a test; absent: the system's. */
+  readonly now?: () => Instant;
 }
 
 export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outcome> {
@@ -42,7 +45,7 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
   try {
     const found = findTask(await findDag(workload, `to run task "${workload.taskId}"`, deps.load), workload.taskId, workload.filePath);
     task = found.task;
-    const deferral = new Deferral(task, found.triggers);
+    const deferral = new Deferral(task, found.triggers, deps.now);
     const context = await prepare(workload, found, deferral, deps);
     label = new MapLabel(workload, context, deps.api, deps.log);
     await label.before();
@@ -64,14 +67,14 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
 }
 
 async function prepare(workload: RunTask, { dag, task, files }: FoundTask, { defer }: Deferral, deps: RunnerDeps): Promise<TaskContext> {
-  const { api, log, stopper, host } = deps;
+  const { api, log, stopper, host, now } = deps;
   const [params, pulled, elements] = await Promise.all([
     parseParams(dag.id, dag.options.params, workload.run.conf),
     pullInputs(workload, task, api),
     pullElements(workload, task, api),
   ]);
   const inputs = { ...pulled, ...elements.inputs };
-  const context = makeContext({ workload, dag, task, params, inputs, api, log, stopper, host, defer });
+  const context = makeContext({ workload, dag, task, params, inputs, api, log, stopper, host, defer, now });
   const { options, shown } = await renderOptions(task, elements, context, { files, filePath: workload.filePath }, log);
   setRenderedOptions(task, options);
   if (shown) await api.setRendered(workload.attemptId, shown);
