@@ -54,6 +54,8 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   rerunWithLatestVersion: boolean,
 };
 
+export const DAG_OPTION_NAMES: readonly string[] = Object.keys(checks);
+
 /** A workflow: tasks, their order, and when it runs. Making one is enough, no export is needed. */
 export class DAG<Params = Record<string, unknown>> extends Graph {
   declare readonly '~params': Params;
@@ -76,7 +78,7 @@ export class DAG<Params = Record<string, unknown>> extends Graph {
     const owner = (): string => `DAG "${id}"${madeAt(this)}`;
     checkOpen(owner);
     checkId('DAG', id, () => madeAt(this));
-    checkOptions(given(options), owner, checks, Object.keys(checks));
+    checkOptions(given(options), owner, checks, DAG_OPTION_NAMES);
     this.options = Object.freeze(given(options));
     this.defaultArgs = checkDefaultArgs(options.defaultArgs, owner);
     registerDag(this as DAG<unknown> as DAG);
