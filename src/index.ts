@@ -26,6 +26,7 @@ export { registerSqlDriver, sqlDriverOf, type SqlDriver, type SqlQueryOptions, t
 export type { DurationInput } from './core/duration';
 export { ThenceError } from './core/errors';
 export type { JsonObject, JsonValue } from './core/json';
+export type { Listener, RunStateEvent, TaskStateEvent } from './core/listener';
 export type { BuiltInWait, WaitArgs, WaitPayloads } from './core/waits';
 export { BaseOperator, TaskOutput, type Task } from './dag/base-operator';
 export type {

@@ -20,6 +20,8 @@ export interface Config {
   readonly secretKeyPrevious: string | null;
   /** 'file:' and an absolute folder, or the absolute path of a module; asked in this order, before all else. */
   readonly secretsBackends: readonly string[];
+  /** Absolute paths of modules that export a Listener. */
+  readonly listeners: readonly string[];
   /** Whether connections may be tested through the API, the pages and the command line. */
   readonly testConnection: boolean;
   readonly adminPassword: string | null;

@@ -33,6 +33,7 @@ export const defaults: Omit<Config, 'home' | 'dagsFolder' | 'loadExamples' | 'co
   secretKey: null,
   secretKeyPrevious: null,
   secretsBackends: [],
+  listeners: [],
   testConnection: false,
   adminPassword: null,
   baseUrl: null,
@@ -76,6 +77,12 @@ export const settings: readonly Setting[] = [
     variable: 'THENCE_SECRETS_BACKEND',
     allowed: 'file: and a folder, or the path of a module that exports a SecretsBackend; several with commas between them',
     schema: secretsBackends,
+  }),
+  setting({
+    field: 'listeners',
+    variable: 'THENCE_LISTENERS',
+    allowed: 'the path of a module that exports a `listener`; several with commas between them',
+    schema: modules,
   }),
   flag('testConnection', 'THENCE_TEST_CONNECTION'),
   secret('adminPassword', 'THENCE_ADMIN_PASSWORD', 1),
@@ -208,6 +215,13 @@ function executors(base: string): z.ZodType<readonly string[]> {
     .union([z.string().transform((list) => list.split(',').map((name) => name.trim())), z.array(z.string())])
     .pipe(z.array(z.string().refine((name) => name === 'local' || name === 'thread' || isModule(name))).min(1))
     .transform((names) => names.map((name) => (isModule(name) ? path.resolve(base, name) : name)));
+}
+
+function modules(base: string): z.ZodType<readonly string[]> {
+  return z
+    .union([z.string().transform((list) => list.split(',').map((name) => name.trim())), z.array(z.string())])
+    .pipe(z.array(z.string().refine(isModule)))
+    .transform((names) => names.map((name) => path.resolve(base, name)));
 }
 
 function secretsBackends(base: string): z.ZodType<readonly string[]> {

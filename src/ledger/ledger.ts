@@ -10,7 +10,7 @@
  * - Only the database's clock decides leases.
  */
 import type { Change, Resolution, RunView } from '../core/run-view';
-import type { RunState, RunType, TaskState, TriggeredBy } from '../core/states';
+import type { RunState, RunType, TaskReason, TaskState, TriggeredBy } from '../core/states';
 import type { AttemptOutcome, ResumeInfo } from '../core/workload';
 import type { DataInterval, Instant } from '../core/time';
 import type { JsonObject } from '../core/json';
@@ -92,8 +92,10 @@ export interface HopResult {
   readonly refused: readonly AttemptId[];
   /** Runs that ended. */
   readonly ended: readonly EndedRun[];
-  /** Tasks that ended, by their code or by a rule. */
-  readonly finished: readonly FinishedTask[];
+  /** Tasks that ended, by their code or by a rule. Not those that were ended in one go: instances swept by a rule, the tasks of a run that ended early. */
+  readonly finished: readonly TaskNow[];
+  /** Tasks whose try, or piece of it, ended and that have not ended themselves: `up_for_retry`, `up_for_reschedule`, `deferred`; null: cleared. */
+  readonly suspended: readonly TaskNow[];
   /** Until the first retry or reschedule that this hop made due; null: none. */
   readonly nextDueInMs: number | null;
   /** Admissible work may be left that only capacity kept back: other schedulers should look. */
@@ -112,18 +114,33 @@ export interface EndedRun {
   readonly run: RunPk;
   readonly dagId: string;
   readonly runId: string;
+  readonly runType: RunType;
+  readonly logicalDate: Instant | null;
   readonly state: 'success' | 'failed';
+  /** null: by its tasks. */
+  readonly reason: 'fail_fast' | 'timeout' | 'marked' | null;
   readonly startDate: Instant | null;
   readonly endDate: Instant;
 }
 
-export interface FinishedTask {
+/** A task instance as a hop left it. */
+export interface TaskNow {
   readonly run: RunPk;
   readonly dagId: string;
+  readonly runId: string;
+  readonly runType: RunType;
+  readonly logicalDate: Instant | null;
   readonly taskId: string;
+  /** -1: not mapped, or not expanded. */
+  readonly mapIndex: number;
+  /** 0: it never began. */
+  readonly tryNumber: number;
   readonly state: TaskState;
+  readonly reason: TaskReason | null;
   readonly startDate: Instant | null;
   readonly endDate: Instant | null;
+  /** The version that it ran, or was decided by. */
+  readonly dag: CompiledDag;
 }
 
 /** A claimed attempt with all that a RunTask workload needs. */

@@ -11,6 +11,7 @@ import { FileLogStore } from '../logs/file-log-store';
 import { Scheduler } from '../scheduler/scheduler';
 import { createSecrets } from '../secrets/create-secrets';
 import { createLogger } from '../telemetry/create-logger';
+import { ListenerProcess } from '../user-code/listener-process';
 import { createExecutor } from '../../executors/create-executor';
 import type { Executor } from '../../executors/executor';
 import { openSchedules } from './open-schedules';
@@ -40,7 +41,9 @@ export async function runScheduler(config: Config): Promise<number> {
     });
     const logs = new FileLogStore(config.home);
     const schedules = openSchedules(config, database.pool);
-    const scheduler = new Scheduler({ database, ledger, executors, api, logs, config, version: packageVersion, logger, wakeup, schedules });
+    const listeners = config.listeners.map((file) => new ListenerProcess({ file, logger: logger.child({ service: 'listener' }) }));
+    const parts = { database, ledger, executors, api, logs, wakeup, schedules, listeners };
+    const scheduler = new Scheduler({ ...parts, config, version: packageVersion, logger });
     await scheduler.start();
     logger.info(`scheduling with the ${config.executors.join(' and ')} executor, up to ${config.parallelism} tasks at once`);
     return {

@@ -12,7 +12,7 @@ import { systemClock } from '../core/time';
 import type { Database } from '../db/database';
 import { Engine } from '../engine/engine';
 import type { ExecutionApi } from '../execution-api/execution-api';
-import type { ClaimedAttempt, EndedRun, HopResult, Ledger, SessionId } from '../ledger/ledger';
+import type { ClaimedAttempt, EndedRun, HopResult, Ledger, RunPk, SessionId } from '../ledger/ledger';
 import type { LogStore } from '../logs/log-store';
 import { CronService } from '../service/cron-service';
 import type { Service } from '../service/service';
@@ -32,6 +32,8 @@ import { RunBackfills } from './run-backfills';
 import { RunCallbacks } from './run-callbacks';
 import { RunMetrics } from './run-metrics';
 import { StartQueuedRuns } from './start-queued-runs';
+import { TellListeners } from './tell-listeners';
+import type { ListenerSink } from './tell-listeners';
 import { TimeOutRuns } from './time-out-runs';
 import { WatchDeadlines } from './watch-deadlines';
 
@@ -52,16 +54,21 @@ export interface SchedulerDeps {
   readonly clock?: Clock;
   /** Whom to ask when DAGs run. Stopped with the scheduler. Left out: those with timetables of their own are not scheduled. */
   readonly schedules?: ScheduleOracle;
+  /** Told what happens. Stopped with the scheduler. */
+  readonly listeners?: readonly ListenerSink[];
 }
 
 const EVERY_MINUTE = '* * * * *';
 const EVERY_HOUR = '17 * * * *';
+/** For what listeners have not been told yet when the scheduler stops. */
+const LISTENERS_GRACE_MS = 2_000;
 
 export class Scheduler {
   private readonly keeper: SessionKeeper;
   private readonly engine: Engine;
   private readonly lanes: Lanes;
   private readonly metrics: RunMetrics;
+  private readonly telling: TellListeners;
   private stopListening: () => void = () => undefined;
 
   private readonly createDueRuns: CreateDueRuns;
@@ -81,6 +88,7 @@ export class Scheduler {
   constructor(private readonly deps: SchedulerDeps) {
     const { database, ledger, executors, api, logs, config, version, logger, wakeup, clock = systemClock } = deps;
     this.metrics = new RunMetrics(database);
+    this.telling = new TellListeners(database, deps.listeners ?? [], logger);
     this.lanes = new Lanes({
       executors,
       api,
@@ -127,7 +135,7 @@ export class Scheduler {
     this.runBackfills = new RunBackfills({ database, ledger, onQueued: () => this.starting.wake() });
     this.creating = run(this.createDueRuns);
     this.backfilling = run(this.runBackfills);
-    this.starting = run(new StartQueuedRuns({ ledger, onStarted: (runs) => this.engine.wakeUp(runs) }));
+    this.starting = run(new StartQueuedRuns({ ledger, onStarted: (runs) => this.afterStart(runs) }));
     this.expanding = run(new ExpandTasks({ ledger, onExpanded: (runs) => this.engine.wakeUp(runs) }));
     this.timingOut = run(new TimeOutRuns({ ledger, onTimedOut: (runs) => this.afterTimeOut(runs) }));
     this.retrying = run(new RetryRuns({ ledger, onQueued: () => this.starting.wake() }));
@@ -179,6 +187,7 @@ export class Scheduler {
     await this.createDueRuns.settled();
     await this.lanes.stop(this.deps.config.killGraceMs);
     await this.engine.stop();
+    await this.telling.stop(LISTENERS_GRACE_MS);
     await this.keeper.stop();
     // Others take over what was left.
     this.deps.wakeup.notify();
@@ -189,8 +198,14 @@ export class Scheduler {
     this.lanes.run(claimed);
   }
 
+  private afterStart(runs: readonly RunPk[]): void {
+    this.telling.runsStarted(runs);
+    this.engine.wakeUp(runs);
+  }
+
   private afterHop(result: HopResult, tookMs: number): void {
     this.metrics.hop(result, tookMs);
+    this.telling.hop(result);
     if (result.expanding) this.expanding.wake();
     if (result.callbacks) this.callingBack.wake();
     if (result.deferred) this.deps.wakeup.notify();
@@ -200,6 +215,7 @@ export class Scheduler {
 
   private afterTimeOut(ended: readonly EndedRun[]): void {
     this.metrics.runsEnded(ended);
+    this.telling.runsEnded(ended);
     // What they were running has to be stopped, here or elsewhere.
     this.engine.wakeUp();
     this.deps.wakeup.notify();

@@ -227,6 +227,25 @@ export function describeLedger(name: string, make: () => Promise<LedgerHarness>)
       expect((await h.run(pk)).tasks['a']).toMatchObject({ state: 'failed', reason: 'executed', tryNumber: 2 });
     });
 
+    it('says of each task what became of it: of tries that end, and of what rules decide', async () => {
+      await h.addDag({ dagId: 'd', tasks: [{ id: 'a', retries: 1, retryDelaysMs: [1_000] }, 'b'], edges: [['a', 'b']] });
+      const { pk, claimed } = await hand.start('d', { runId: 'r', runType: 'manual', logicalDate: 1_000 });
+      const run = { run: pk, dagId: 'd', runId: 'r', runType: 'manual', logicalDate: 1_000 };
+      const first = await hand.end(claimed[0]!, failed());
+      expect(first.finished).toEqual([]);
+      expect(first.suspended).toMatchObject([{ ...run, taskId: 'a', mapIndex: -1, tryNumber: 1, state: 'up_for_retry', endDate: null }]);
+
+      await h.advance(1_001);
+      const last = await hand.end((await hand.look()).claimed[0]!, failed());
+      expect(last.suspended).toEqual([]);
+      expect(last.finished.toSorted((a, b) => a.taskId.localeCompare(b.taskId))).toMatchObject([
+        { ...run, taskId: 'a', mapIndex: -1, tryNumber: 2, state: 'failed', reason: 'executed', endDate: expect.any(Number) },
+        { ...run, taskId: 'b', mapIndex: -1, tryNumber: 0, state: 'upstream_failed', reason: 'rule' },
+      ]);
+      expect(last.finished.map(({ dag }) => dag.spec.dagId)).toEqual(['d', 'd']);
+      expect(last.ended).toMatchObject([{ ...run, state: 'failed', reason: null }]);
+    });
+
     it('does not try again what says so itself', async () => {
       await h.addDag({ dagId: 'd', tasks: [{ id: 'a', retries: 5 }] });
       const { pk, claimed } = await hand.start('d');

@@ -1,6 +1,6 @@
 /** The hop in memory: what ended is recorded, what follows is decided and done, and what may start is claimed. */
 import { isFinished } from '../../core/states';
-import type { Decide, FinishedTask, HopRequest, HopResult } from '../ledger';
+import type { Decide, HopRequest, HopResult, TaskNow } from '../ledger';
 import { applyDecision, wakeDueInstances } from './memory-apply';
 import { claim } from './memory-claim';
 import { endAttempt } from './memory-endings';
@@ -12,7 +12,8 @@ import { lockedRun } from './memory-view';
 export function hop(state: MemoryState, request: HopRequest, decide: Decide): HopResult {
   const now = state.clock.now();
   const refused: string[] = [];
-  const finished: FinishedTask[] = [];
+  const finished: TaskNow[] = [];
+  const suspended: TaskNow[] = [];
   const due: number[] = [];
   for (const { attemptId } of request.started) {
     const attempt = state.attempts.get(attemptId);
@@ -27,14 +28,14 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
     }
     touched.add(task.run.pk);
     if (task.dueAt !== null) due.push(task.dueAt);
-    if (isFinished(task.state)) finished.push(finishedTask(task));
+    (isFinished(task.state) ? finished : suspended).push(taskNow(state, task));
   }
 
   const runs = [...touched].flatMap((pk) => state.runs.get(pk) ?? []);
   for (const run of runs) wakeDueInstances(run, now);
   const wereWaiting = new Set(runs.filter((run) => run.waitsForPast));
   const wereRunning = runs.filter((run) => run.state === 'running');
-  finished.push(...resolveAll(state, runs, decide, now).map(finishedTask));
+  finished.push(...resolveAll(state, runs, decide, now).map((task) => taskNow(state, task)));
 
   const { claimed, starving } = claim(state, request, now);
   return {
@@ -42,6 +43,7 @@ export function hop(state: MemoryState, request: HopRequest, decide: Decide): Ho
     refused,
     ended: wereRunning.filter((run) => run.state !== 'running').map(endedRun),
     finished,
+    suspended,
     nextDueInMs: due.length > 0 ? Math.max(0, Math.min(...due) - now) : null,
     starving,
     expanding: runs.some((run) => run.expanding.size > 0),
@@ -60,6 +62,11 @@ function resolveAll(state: MemoryState, runs: readonly MemoryRun[], decide: Deci
   });
 }
 
-function finishedTask({ run, id, state, startDate, endDate }: MemoryTask): FinishedTask {
-  return { run: run.pk, dagId: run.new.dagId, taskId: id, state, startDate, endDate };
+function taskNow(
+  state: MemoryState,
+  { run, id: taskId, mapIndex, tryNumber, state: now, reason, startDate, endDate }: MemoryTask,
+): TaskNow {
+  const { dagId, runId, runType, logicalDate } = run.new;
+  const { dag } = state.versionOf(run);
+  return { run: run.pk, dagId, runId, runType, logicalDate, taskId, mapIndex, tryNumber, state: now, reason, startDate, endDate, dag };
 }

@@ -135,6 +135,7 @@ function pauseAfterFailures(state: MemoryState, dagId: string): void {
   if (last.length === maxConsecutiveFailedRuns && last.every((run) => run.state === 'failed')) state.setPaused(dag, true);
 }
 
-export function endedRun({ pk, new: { dagId, runId }, state, startDate, endDate }: MemoryRun): EndedRun {
-  return { run: pk, dagId, runId, state: state as EndedRun['state'], startDate, endDate: endDate! };
+export function endedRun({ pk, new: { dagId, runId, runType, logicalDate }, state, endReason, startDate, endDate }: MemoryRun): EndedRun {
+  const ended = state as EndedRun['state'];
+  return { run: pk, dagId, runId, runType, logicalDate, state: ended, reason: endReason, startDate, endDate: endDate! };
 }

@@ -14,6 +14,7 @@ export interface LockedRow {
   dag_id: string;
   run_id: string;
   run_type: RunType;
+  logical_date: Instant | null;
   start_date: Instant | null;
   waits_for_past: boolean;
   /** `runRetries` used. */
@@ -26,7 +27,7 @@ export interface LockedRow {
 
 export const lockRuns = prepared<LockedRow>(
   'lock_runs',
-  `SELECT r.pk, r.seq, r.state, r.version, r.dag_id, r.run_id, r.run_type, r.start_date, r.waits_for_past, r.retries_used, r.end_reason, d.is_paused, clock_timestamp() AS now
+  `SELECT r.pk, r.seq, r.state, r.version, r.dag_id, r.run_id, r.run_type, r.logical_date, r.start_date, r.waits_for_past, r.retries_used, r.end_reason, d.is_paused, clock_timestamp() AS now
    FROM dag_run r JOIN dag d ON d.dag_id = r.dag_id
    WHERE r.pk = ANY($1::bigint[]) ORDER BY r.pk FOR NO KEY UPDATE OF r`,
 );

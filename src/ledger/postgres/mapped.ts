@@ -62,10 +62,10 @@ const applyToInstances = prepared<AppliedTransition & TallyRow>(
        start_date = CASE WHEN n.state = ANY($6::text[]) THEN coalesce(t.start_date, clock_timestamp()) ELSE t.start_date END,
        end_date = CASE WHEN n.state = ANY($6::text[]) THEN clock_timestamp() END
      FROM n JOIN before ON before.pk = n.pk WHERE t.pk = n.pk
-     RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.admissible, t.start_date, t.end_date),
+     RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.reason, t.try_number, t.admissible, t.start_date, t.end_date),
    moved AS (SELECT a.run, a.task_id, before.was, ${countOf('a')} AS became FROM applied a JOIN before ON before.pk = a.pk),
    ${RECOUNT_MOVED}
-   SELECT a.pk, a.map_index, a.state, a.start_date, a.end_date, ${tallyColumns('y')}
+   SELECT a.pk, a.map_index, a.state, a.reason, a.try_number, a.start_date, a.end_date, ${tallyColumns('y')}
    FROM applied a JOIN counted y ON y.run = a.run AND y.task_id = a.task_id`,
 );
 

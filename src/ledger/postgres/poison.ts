@@ -54,6 +54,7 @@ function join(a: HopResult, b: HopResult): HopResult {
     refused: [...a.refused, ...b.refused],
     ended: [...a.ended, ...b.ended],
     finished: [...a.finished, ...b.finished],
+    suspended: [...a.suspended, ...b.suspended],
     nextDueInMs: due.length > 0 ? Math.min(...due) : null,
     starving: a.starving || b.starving,
     expanding: a.expanding || b.expanding,

@@ -2,9 +2,11 @@
 import type { PoolClient } from 'pg';
 import type { RunEvent } from '../../dag-spec/spec';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
-import type { RunPk, VersionId } from '../ledger';
+import type { Instant } from '../../core/time';
+import type { EndedRun, RunPk, VersionId } from '../ledger';
 import type { NewCallback } from './callbacks';
 import { prepared } from './connections';
+import type { LockedRow } from './lock-runs';
 
 /** A run that ends by itself. */
 export interface RunEnd {
@@ -21,6 +23,11 @@ export interface RunEnd {
 export function retryInMs({ dag: { spec }, state, retriesUsed, reason }: RunEnd): number | null {
   if (state === 'success' || reason === 'marked' || retriesUsed >= (spec.runRetries ?? 0)) return null;
   return spec.runRetryDelayMs ?? 0;
+}
+
+export function toEndedRun(row: LockedRow, { state, reason }: RunEnd, endDate: Instant): EndedRun {
+  const { pk: run, dag_id: dagId, run_id: runId, run_type: runType, logical_date: logicalDate, start_date: startDate } = row;
+  return { run, dagId, runId, runType, logicalDate, state, reason, startDate, endDate };
 }
 
 /** Only the last end of a run that is tried again is told. */

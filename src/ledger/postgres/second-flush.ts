@@ -3,7 +3,8 @@ import type { PoolClient } from 'pg';
 import type { Transition } from '../../core/run-view';
 import { isFinished } from '../../core/states';
 import type { Instant } from '../../core/time';
-import type { EndedRun, FinishedTask, RunDecision, RunPk, SessionId, TaskPk } from '../ledger';
+import type { CompiledDag } from '../../dag-spec/compiled-dag';
+import type { EndedRun, RunDecision, RunPk, SessionId, TaskNow, TaskPk } from '../ledger';
 import { insertCallbacks, taskCallbacks } from './callbacks';
 import type { NewCallback } from './callbacks';
 import { claimTasks, lockPools } from './claim';
@@ -13,14 +14,14 @@ import type { LedgerContext } from './context';
 import { lockDags, wakeRunsOfDags } from './dag-room';
 import { endEarly } from './end-early';
 import type { EarlyEnd } from './end-early';
-import type { Ending } from './endings';
+import type { Ending, RecordedEnding } from './endings';
 import { keepStates } from './hop-states';
 import type { LoadedStates, Recorded, RunNow } from './hop-states';
 import { updateRuns } from './lock-runs';
 import type { RunUpdate } from './lock-runs';
 import { admitInstances, applyInstanceTransitions, askForExpansion, sweepInstances, withdrawInstances } from './mapped';
 import { observedByNextRun, wakeNextRuns } from './past';
-import { failingDags, pauseFailingDags, retryInMs, runCallbacks } from './run-ends';
+import { failingDags, pauseFailingDags, retryInMs, runCallbacks, toEndedRun } from './run-ends';
 import type { RunEnd } from './run-ends';
 import { applyTransitions } from './transitions';
 import type { AppliedTransition } from './transitions';
@@ -89,7 +90,7 @@ export async function secondFlush(context: LedgerContext, client: PoolClient, ho
     claims,
     keptBack: placed.length > claims.length || single.some(({ admissible }) => admissible) || plan.gates.length > 0,
     ended: endedRuns(recorded, plan.ends, updated),
-    finished: finishedTasks(recorded, applied),
+    ...tasksNow(context, hop, applied),
     nextDueInMs: nextDue(recorded),
     expanding: plan.expansions.length > 0,
     callbacks: plan.callbacks.length > 0,
@@ -262,21 +263,37 @@ function claimLane(
 
 function endedRuns({ locked }: Recorded, ends: readonly RunEnd[], updated: readonly { pk: RunPk; end_date: Instant | null }[]): EndedRun[] {
   const rows = new Map(locked.map((row) => [row.pk, row]));
-  const stateOf = new Map(ends.map(({ run, state }) => [run, state]));
+  const endOf = new Map(ends.map((end) => [end.run, end]));
   return updated.flatMap(({ pk, end_date: endDate }) => {
-    const state = stateOf.get(pk);
-    const row = rows.get(pk)!;
-    return state ? [{ run: pk, dagId: row.dag_id, runId: row.run_id, state, startDate: row.start_date, endDate: endDate! }] : [];
+    const end = endOf.get(pk);
+    return end ? [toEndedRun(rows.get(pk)!, end, endDate!)] : [];
   });
 }
 
-function finishedTasks({ locked, endings }: Recorded, applied: readonly AppliedTransition[]): FinishedTask[] {
-  const dagOf = new Map(locked.map((row) => [row.pk, row.dag_id]));
-  return [...endings, ...applied]
-    .filter(({ state }) => isFinished(state))
-    .map(({ run, task_id: taskId, state, start_date: startDate, end_date: endDate }) => {
-      return { run, dagId: dagOf.get(run)!, taskId, state, startDate, endDate };
-    });
+/** What became of tasks: of those whose attempt ended, by the version that it ran. */
+function tasksNow({ versions }: LedgerContext, { endings, recorded, states }: SecondFlush, applied: readonly AppliedTransition[]) {
+  const versionOf = new Map(endings.map(({ attempt }) => [attempt.attemptId, attempt.version]));
+  const rowOf = new Map(recorded.locked.map((row) => [row.pk, row]));
+  const now = (row: RecordedEnding | AppliedTransition, dag: CompiledDag): TaskNow => {
+    const { dag_id: dagId, run_id: runId, run_type: runType, logical_date: logicalDate } = rowOf.get(row.run)!;
+    const {
+      run,
+      task_id: taskId,
+      map_index: mapIndex,
+      try_number: tryNumber,
+      state,
+      reason,
+      start_date: startDate,
+      end_date: endDate,
+    } = row;
+    return { run, dagId, runId, runType, logicalDate, taskId, mapIndex, tryNumber, state, reason, startDate, endDate, dag };
+  };
+  const ended = recorded.endings.map((row) => now(row, versions.get(versionOf.get(row.attempt)!).dag));
+  const decided = applied.filter(({ state }) => isFinished(state)).map((row) => now(row, states.runs.get(row.run)!.dag));
+  return {
+    finished: [...ended.filter(({ state }) => isFinished(state)), ...decided],
+    suspended: ended.filter(({ state }) => !isFinished(state)),
+  };
 }
 
 function nextDue({ endings, now }: Recorded): number | null {

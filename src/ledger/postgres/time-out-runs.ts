@@ -7,7 +7,7 @@ import { lockDags } from './dag-room';
 import { endEarly } from './end-early';
 import { insertWakes, lockRuns, updateRuns } from './lock-runs';
 import { wakeNextRuns } from './past';
-import { failingDags, pauseFailingDags, retryInMs, runCallbacks } from './run-ends';
+import { failingDags, pauseFailingDags, retryInMs, runCallbacks, toEndedRun } from './run-ends';
 import type { RunEnd } from './run-ends';
 
 const findLate = prepared<{ pk: RunPk }>(
@@ -47,6 +47,6 @@ function timeOut({ pool, versions }: LedgerContext, run: RunPk): Promise<EndedRu
     const failing = failingDags([end]);
     if (failing.size > 0) await lockDags(client, [...failing.keys()]);
     await pauseFailingDags(client, failing);
-    return [{ run, dagId: row.dag_id, runId: row.run_id, state: 'failed', startDate: row.start_date, endDate: updated[0]!.end_date! }];
+    return [toEndedRun(row, end, updated[0]!.end_date!)];
   });
 }

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg';
 import type { Transition } from '../../core/resolve';
 import { FINISHED_TASK_STATES } from '../../core/states';
-import type { TaskState } from '../../core/states';
+import type { TaskReason, TaskState } from '../../core/states';
 import type { Instant } from '../../core/time';
 import type { RunPk, TaskPk } from '../ledger';
 import { prepared } from './connections';
@@ -13,6 +13,8 @@ export interface AppliedTransition {
   task_id: string;
   map_index: number;
   state: TaskState;
+  reason: TaskReason | null;
+  try_number: number;
   start_date: Instant | null;
   end_date: Instant | null;
 }
@@ -25,7 +27,7 @@ const apply = prepared<AppliedTransition>(
      end_date = CASE WHEN n.state = ANY($6::text[]) THEN clock_timestamp() END
    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bool[]) AS n(pk, expected, state, reason, admissible)
    WHERE t.pk = n.pk AND t.state IS NOT DISTINCT FROM n.expected
-   RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.start_date, t.end_date`,
+   RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.reason, t.try_number, t.start_date, t.end_date`,
 );
 
 export function applyTransitions(client: PoolClient, transitions: readonly (Transition & { readonly pk: TaskPk })[]) {
