@@ -104,21 +104,7 @@ export function attach(box) {
 
   /** What most needs a look decides. */
   function summary(texts) {
-    const rank = [
-      'failed',
-      'upstream_failed',
-      'running',
-      'restarting',
-      'up_for_retry',
-      'up_for_reschedule',
-      'queued',
-      'scheduled',
-      'deferred',
-      'none',
-      'success',
-      'skipped',
-      'removed',
-    ].map((state) => codes[state]);
+    const rank = grid.attention.map((state) => codes[state]);
     let result = '';
     for (let i = 0; i < grid.runs.length; i++) {
       let best = ' ';
@@ -200,7 +186,15 @@ export function attach(box) {
       const row = rows[index];
       const key = `${row.kind} ${row.id}`;
       wanted.add(key);
-      const text = JSON.stringify([row.cells, row.label, row.depth, closed.has(row.id), parts.headKey.length]);
+      const text = JSON.stringify([
+        row.cells,
+        row.label,
+        row.isMapped,
+        grid.mapped[row.id],
+        row.depth,
+        closed.has(row.id),
+        parts.headKey.length,
+      ]);
       let known = drawn.get(key);
       if (!known || known.text !== text) {
         const fresh = drawRow(row);
@@ -231,13 +225,13 @@ export function attach(box) {
       const button = element('button');
       button.type = 'button';
       button.setAttribute('aria-expanded', String(!closed.has(row.id)));
-      button.append(chevron(), element('span', 'label', row.label));
+      button.append(chevron(), element('span', 'label', labelOf(row)));
       button.onclick = () => {
         if (!closed.delete(row.id)) closed.add(row.id);
         remember();
       };
       name.append(button);
-    } else name.append(element('span', 'label', row.label));
+    } else name.append(element('span', 'label', labelOf(row)));
     const cells = element('div', 'grid-cells');
     for (let i = 0; i < grid.runs.length; i++) {
       const state = stateOf[row.cells[i]];
@@ -250,7 +244,9 @@ export function attach(box) {
       cell.dataset.column = i;
       if (row.kind !== 'group') {
         cell.href = `${runHref(grid.runs[i])}/tasks/${encodeURIComponent(row.id)}`;
-        cell.setAttribute('aria-label', `${row.id}: ${labels[state]}`);
+        const counts = grid.mapped[row.id]?.[i];
+        if (counts) cell.classList.add('is-mapped');
+        cell.setAttribute('aria-label', `${row.id}: ${labels[state]}${counts ? ` (${inWords(counts)})` : ''}`);
         cell.tabIndex = -1;
       }
       cells.append(cell);
@@ -322,10 +318,27 @@ export function attach(box) {
       at,
       row ? row.id : run.id,
       row
-        ? [['State', labels[stateOf[row.cells[Number(at.dataset.column)]]]], ['Run', run.id], ...runFacts(run)]
+        ? [
+            ['State', labels[stateOf[row.cells[Number(at.dataset.column)]]]],
+            ...mappedFacts(row, at.dataset.column),
+            ['Run', run.id],
+            ...runFacts(run),
+          ]
         : [['State', labels[run.state]], ['Type', run.type], ...runFacts(run)],
     );
   }
+
+  function mappedFacts(row, column) {
+    const counts = grid.mapped[row.id]?.[column];
+    return counts ? [['Instances', inWords(counts)]] : [];
+  }
+
+  const labelOf = (row) => (row.isMapped ? `${row.label} [ ]` : row.label);
+  const inWords = (counts) =>
+    grid.attention
+      .filter((state) => counts[state])
+      .map((state) => `${counts[state].toLocaleString('en-US')} ${labels[state].toLowerCase()}`)
+      .join(', ');
 
   function runFacts(run) {
     return [

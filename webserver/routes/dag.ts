@@ -5,10 +5,12 @@ import MarkdownIt from 'markdown-it';
 import { readAudit } from '../../src/read-model/ui/audit';
 import { closeDagIds, readCompiledDag, readDagHead, readSources, readVersions } from '../../src/read-model/ui/dag-page';
 import type { DagHead } from '../../src/read-model/ui/dag-page';
-import { arrangeRows, CELL_CODES, readGrid } from '../../src/read-model/ui/grid';
+import { mostUrgent } from '../../src/read-model/ui/attention';
+import { arrangeRows, CELL_CODES, EMPTY_GRID, readGrid } from '../../src/read-model/ui/grid';
 import { readImportErrors } from '../../src/read-model/ui/import-errors';
-import { readRun, readRunStates } from '../../src/read-model/ui/run';
+import { readRun } from '../../src/read-model/ui/run';
 import { readRuns } from '../../src/read-model/ui/runs';
+import { readTaskSummaries } from '../../src/read-model/ui/task-summaries';
 import { readTaskStats } from '../../src/read-model/ui/tasks';
 import { ThenceError } from '../../src/core/errors';
 import { IDLE_MS, LIVE_MS, param, sendPage } from '../ui/context';
@@ -84,7 +86,7 @@ export function dagRoutes(context: WebContext): Router {
     const dag = await loadDag(context, param(request, 'dagId'));
     response.set('Cache-Control', 'private, no-cache').set('X-Live', String(isBusy(dag) ? LIVE_MS : IDLE_MS));
     if (dag.version === null) {
-      response.json({ runs: [], rows: [], cells: {} });
+      response.json(EMPTY_GRID);
       return;
     }
     const compiled = await readCompiledDag(pool, dag.version);
@@ -191,43 +193,27 @@ export async function graphLocals(
   const given = queryText(request, 'closed');
   const closed = given === '' ? null : new Set(given.split(','));
   const compiled = version ? await readCompiledDag(pool, version) : null;
-  const [layout, states] = await Promise.all([
+  const [layout, summaries] = await Promise.all([
     compiled ? graphLayout(compiled, direction, closed) : null,
-    run ? readRunStates(pool, run.pk) : {},
+    run ? readTaskSummaries(pool, [run.pk], { times: false }) : [],
   ]);
+  const states = new Map(summaries.map(({ taskId, state }) => [taskId, state ?? 'none']));
+  const lengths = new Map(summaries.flatMap(({ taskId, mapped }) => (mapped ? [[taskId, mapped.length] as const] : [])));
   const shut = (layout?.groups ?? []).filter((group) => group.closed).map((group) => group.id);
   const graphAddress = ({ toggle, ...change }: { toggle?: string; dir?: string | null; closed?: string }): string => {
     const toggled = shut.includes(toggle ?? '') ? shut.filter((id) => id !== toggle) : [...shut, toggle];
     const next = toggle === undefined ? given : toggled.join(',') || '-';
     return address({ dir: direction === 'TB' ? 'TB' : null, closed: next, ...change });
   };
-  return { run, graph: layout, direction, graphAddress, nodeState: layout ? nodeStates(layout.nodes, states) : {}, hasRun: run !== null };
-}
-
-/** A closed group shows what most needs a look. */
-const rank = [
-  'failed',
-  'upstream_failed',
-  'running',
-  'restarting',
-  'up_for_retry',
-  'up_for_reschedule',
-  'queued',
-  'scheduled',
-  'deferred',
-  'none',
-  'removed',
-  'success',
-  'skipped',
-];
-function nodeStates(
-  nodes: readonly { id: string; kind: string; tasks: readonly string[] }[],
-  states: Record<string, string>,
-): Record<string, string> {
-  return Object.fromEntries(
-    nodes.map((node) => {
-      const own = node.tasks.map((task) => states[task]).filter((state) => state !== undefined);
-      return [`${node.kind} ${node.id}`, own.toSorted((a, b) => rank.indexOf(a) - rank.indexOf(b))[0] ?? ''];
-    }),
-  );
+  /** A box shows what most needs a look in it. */
+  const nodeState = (layout?.nodes ?? []).map((node): [string, string] => {
+    const shown = node.tasks.flatMap((task) => states.get(task) ?? []);
+    return [`${node.kind} ${node.id}`, mostUrgent(shown) ?? ''];
+  });
+  /** '12' of a mapped task or group that has 12 instances, ' ' before that is known, null of all others. */
+  const mappedLength = (id: string): string | null => {
+    const expansion = compiled?.expansions.get(id) ?? (compiled?.tasks.get(id)?.mappedGroup ? { tasks: [id] } : null);
+    return expansion ? String(lengths.get(expansion.tasks[0] ?? '') ?? ' ') : null;
+  };
+  return { run, graph: layout, direction, graphAddress, nodeState: Object.fromEntries(nodeState), mappedLength, hasRun: run !== null };
 }

@@ -2,8 +2,10 @@
 import { Router } from 'express';
 import { readCompiledDag } from '../../src/read-model/ui/dag-page';
 import { arrangeRows } from '../../src/read-model/ui/grid';
-import { readRun, readRunTasks } from '../../src/read-model/ui/run';
+import { readRun } from '../../src/read-model/ui/run';
 import type { RunPage } from '../../src/read-model/ui/run';
+import { countStates, readTaskSummaries } from '../../src/read-model/ui/task-summaries';
+import { readRunBlockers } from '../../src/read-model/why/run-blockers';
 import { ThenceError } from '../../src/core/errors';
 import { actorOf, answerForm, field, IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
@@ -27,9 +29,12 @@ export function runRoutes(context: WebContext): Router {
     const dag = await loadDag(context, param(request, 'dagId'));
     const run = await loadRun(context, dag.dagId, param(request, 'runId'));
     const view = views.find((name) => name === queryText(request, 'view')) ?? 'tasks';
-    const [instances, compiled] = await Promise.all([readRunTasks(pool, run.pk), run.version ? readCompiledDag(pool, run.version) : null]);
-    const counts: Record<string, number> = {};
-    for (const { state } of instances) counts[state ?? 'none'] = (counts[state ?? 'none'] ?? 0) + 1;
+    const [instances, compiled, blockers] = await Promise.all([
+      readTaskSummaries(pool, [run.pk]),
+      run.version ? readCompiledDag(pool, run.version) : null,
+      readRunBlockers(pool, run),
+    ]);
+    const counts = countStates(instances);
     const address = (change: Query): string => context.links.run(dag.dagId, run.runId, { view: 'graph', ...change });
     const graph = view === 'graph' ? await graphLocals(context, request, dag, run.runId, address) : {};
     const rows = compiled ? arrangeRows(compiled) : [];
@@ -41,7 +46,7 @@ export function runRoutes(context: WebContext): Router {
       dagZone: dag.timezone,
       liveMs: open ? LIVE_MS : IDLE_MS,
       // In steps, so that an open run's page changes every other second at most.
-      locals: { now: Math.ceil(Date.now() / 2000) * 2000, dag, run, view, views, rows, instances, counts, compiled, ...graph },
+      locals: { now: Math.ceil(Date.now() / 2000) * 2000, dag, run, view, views, rows, instances, counts, compiled, blockers, ...graph },
     });
   });
 

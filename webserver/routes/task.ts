@@ -1,8 +1,12 @@
 /** `/dags/:dagId/runs/:runId/tasks/:taskId`: log, tries, XCom, rendered templates, and why it waits. */
 import { Router } from 'express';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { isFinished } from '../../src/core/states';
+import { mostUrgent } from '../../src/read-model/ui/attention';
 import { readCompiledDag } from '../../src/read-model/ui/dag-page';
+import type { DagHead } from '../../src/read-model/ui/dag-page';
+import { readInstances, readMappedTask } from '../../src/read-model/ui/mapped-task';
+import type { MappedTask, TallyPart } from '../../src/read-model/ui/mapped-task';
 import type { RunPage } from '../../src/read-model/ui/run';
 import { readAttempts, readTaskInstance, readXComs } from '../../src/read-model/ui/task-instance';
 import type { TaskInstancePage } from '../../src/read-model/ui/task-instance';
@@ -10,6 +14,7 @@ import { readBlockers } from '../../src/read-model/why/task-blockers';
 import type { LogRef } from '../../src/logs/log-store';
 import { IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
+import { reasonText } from '../ui/html';
 import { queryNumber, queryText } from '../ui/links';
 import { describeXCom } from '../ui/xcom';
 import { loadDag } from './dag';
@@ -25,6 +30,9 @@ export function taskRoutes(context: WebContext): Router {
 
   router.get('/dags/:dagId/runs/:runId/tasks/:taskId', async (request, response) => {
     const dag = await loadDag(context, param(request, 'dagId'));
+    const found = await loadRun(context, dag.dagId, param(request, 'runId'));
+    const mapped = queryText(request, 'map_index') === '' ? await readMappedTask(pool, found.pk, param(request, 'taskId')) : null;
+    if (mapped) return sendInstances(context, request, response, { dag, run: found, mapped });
     const { run, task } = await loadTask(context, request);
     const view = views.find((name) => name === queryText(request, 'view')) ?? 'log';
     const tryNumber = queryNumber(request, 'try', task.tryNumber, 1, MOST_TRIES);
@@ -44,6 +52,7 @@ export function taskRoutes(context: WebContext): Router {
         dag, run, task, view, views, tryNumber, attempts, blockers,
         xcoms: xcoms.map(describeXCom),
         compiledTask: compiled?.tasks.get(task.taskId) ?? null,
+        why: reasonText(task.state, task.reason, compiled?.tasks.get(task.taskId)?.spec),
         logQuery: { try: tryNumber, map_index: task.mapIndex >= 0 ? task.mapIndex : null },
       }, // prettier-ignore
     });
@@ -79,6 +88,53 @@ export function taskRoutes(context: WebContext): Router {
     return { ref, isLive };
   }
   return router;
+}
+
+const INSTANCES_PER_PAGE = 100;
+const partLabels: Record<TallyPart, string> = {
+  failed: 'Failed',
+  upstream_failed: 'Upstream failed',
+  active: 'Queued or running',
+  sleeping: 'Waiting for a retry, a look or an event',
+  waiting: 'Scheduled',
+  none: 'No status',
+  success: 'Success',
+  skipped: 'Skipped',
+};
+
+/** A mapped task without `map_index`: its instances, one page of them. */
+async function sendInstances(
+  context: WebContext,
+  request: Request,
+  response: Response,
+  { dag, run, mapped }: { dag: DagHead; run: RunPage; mapped: MappedTask },
+): Promise<void> {
+  const { pool } = context.database;
+  const taskId = param(request, 'taskId');
+  const parts = Object.keys(partLabels) as TallyPart[];
+  const filters = { part: parts.find((part) => part === queryText(request, 'state')) ?? null, search: queryText(request, 'q') };
+  const page = queryNumber(request, 'page', 1, 1, 100_000);
+  const [compiled, list] = await Promise.all([
+    run.version ? readCompiledDag(pool, run.version) : null,
+    readInstances(pool, run.pk, taskId, { ...filters, limit: INSTANCES_PER_PAGE, offset: (page - 1) * INSTANCES_PER_PAGE }),
+  ]);
+  const total = filters.search !== '' ? null : filters.part === null ? mapped.length : mapped.parts[filters.part];
+  const isPlain = filters.part === null && filters.search === '';
+  await sendPage(context, request, response, {
+    view: 'pages/mapped-task',
+    title: `${taskId} · ${run.runId}`,
+    nav: 'dags',
+    dagZone: dag.timezone,
+    // A search may have to look at every instance: not each second.
+    liveMs: run.endDate === null && isPlain ? LIVE_MS : IDLE_MS,
+    locals: {
+      dag, run, taskId, mapped, filters, page, ...list,
+      state: mostUrgent(Object.keys(mapped.counts)) ?? 'skipped',
+      parts: parts.filter((part) => mapped.parts[part] > 0 || part === filters.part).map((part) => [part, partLabels[part]]),
+      pages: total === null ? null : Math.max(1, Math.ceil(total / INSTANCES_PER_PAGE)),
+      compiledTask: compiled?.tasks.get(taskId) ?? null,
+    }, // prettier-ignore
+  });
 }
 
 async function loadTask(context: WebContext, request: Request): Promise<{ run: RunPage; task: TaskInstancePage }> {

@@ -9,6 +9,8 @@ export interface VisibleNode {
   /** Innermost open group. */
   readonly parent: string | null;
   readonly tasks: readonly string[];
+  /** Its number of instances is shown behind its label. */
+  readonly isMapped: boolean;
 }
 export interface VisibleGraph {
   readonly nodes: readonly VisibleNode[];
@@ -33,12 +35,28 @@ export function visibleGraph(dag: CompiledDag, closed: ReadonlySet<string>): Vis
     const shut = groups.findIndex((group) => closed.has(group));
     if (shut === -1) {
       const { id, operator, group } = task.spec;
-      nodes.set(`task ${id}`, { id, label: short(id, group), subtitle: operator, kind: 'task', parent: group, tasks: [id] });
+      nodes.set(`task ${id}`, {
+        id,
+        label: short(id, group),
+        subtitle: operator,
+        kind: 'task',
+        parent: group,
+        tasks: [id],
+        isMapped: task.expand !== null,
+      });
       shownAs.set(id, id);
     } else {
       const id = groups[shut]!;
       const [parent, tasks] = [groups[shut - 1] ?? null, members.get(id)!];
-      nodes.set(`group ${id}`, { id, label: short(id, parent), subtitle: `${tasks.length} tasks`, kind: 'closed-group', parent, tasks });
+      nodes.set(`group ${id}`, {
+        id,
+        label: short(id, parent),
+        subtitle: `${tasks.length} tasks`,
+        kind: 'closed-group',
+        parent,
+        tasks,
+        isMapped: dag.expansions.has(id),
+      });
       shownAs.set(task.spec.id, id);
     }
   }
@@ -62,7 +80,11 @@ export function visibleGraph(dag: CompiledDag, closed: ReadonlySet<string>): Vis
   return { nodes: [...nodes.values()], openGroups, edges: [...edges.values()], groups };
 }
 
+/** ' [12345]' */
+const MAPPED_CHARS = 8;
+
 /** Of a box with an icon, by its longer line of text; 13 px and 11 px system fonts. */
-export function estimateWidth(node: Pick<VisibleNode, 'label' | 'subtitle'>): number {
-  return Math.round(Math.min(280, Math.max(104, node.label.length * 7.1 + 46, node.subtitle.length * 6 + 46)));
+export function estimateWidth({ label, subtitle, isMapped }: Pick<VisibleNode, 'label' | 'subtitle' | 'isMapped'>): number {
+  const room = isMapped ? MAPPED_CHARS : 0;
+  return Math.round(Math.min(280, Math.max(104, (label.length + room) * 7.1 + 46, subtitle.length * 6 + 46)));
 }

@@ -5,7 +5,8 @@
  * Nothing that depends on the present moment is written on the server, so that an unchanged page keeps its ETag: `time` and
  * `since` write instants, and public/time.js turns them into "in 5 min" and running clocks.
  */
-import type { RunType } from '../../src/core/states';
+import type { RunType, TaskReason } from '../../src/core/states';
+import type { TaskSpec } from '../../src/dag-spec/spec';
 import { icon } from './icons';
 import type { IconName } from './icons';
 
@@ -67,6 +68,37 @@ export function dot(state: string | null): string {
   const name = (state ?? 'none') as AnyState;
   return `<span class="dot s-${escapeHtml(name)}" role="img" aria-label="${escapeHtml(stateLabel(name))}" title="${escapeHtml(stateLabel(name))}"></span>`;
 }
+
+const reasons: Record<Exclude<TaskReason, 'executed' | 'rule'>, string> = {
+  branch: 'a branch did not choose it',
+  short_circuit: 'a short circuit above it closed',
+  marked: 'marked by a person',
+  cleared: 'cleared by a person',
+  timeout: 'it took longer than its executionTimeout',
+  lost: 'the process of its try was lost',
+  oom: 'it used more memory than it may',
+  killed: 'its process was killed',
+  fail_fast: 'another task failed, and the DAG fails fast',
+  run_ended: 'its run was ended',
+};
+
+/** Why a task instance is in its state, in words; '' when its own code said so and when nothing has been decided. */
+export function reasonText(state: string | null, reason: TaskReason | null, spec: Pick<TaskSpec, 'triggerRule'> | null = null): string {
+  if (reason === null || reason === 'executed') return state === 'skipped' && reason === 'executed' ? 'its own code skipped it' : '';
+  if (reason !== 'rule') return reasons[reason];
+  if (state === 'skipped') return `by its trigger rule${spec ? ` ${spec.triggerRule}` : ''}`;
+  return state === 'upstream_failed' ? 'a task above it failed' : '';
+}
+
+const runEnds: Record<string, string> = {
+  marked: 'marked by a person',
+  timeout: 'the run took longer than its dagrunTimeout',
+  max_active_runs: 'too many runs were active when it was due',
+  fail_fast: 'a task failed, and the DAG fails fast',
+};
+
+/** Why a run ended, when not through its tasks. */
+export const endText = (reason: string | null): string => (reason === null ? '' : (runEnds[reason] ?? reason.replaceAll('_', ' ')));
 
 const runTypeMarks: Record<RunType, [IconName, string]> = {
   scheduled: ['clock', 'Scheduled run'],

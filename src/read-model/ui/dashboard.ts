@@ -1,6 +1,7 @@
 /** The overview: processes, the last 24 hours, what runs, what failed, what comes next. */
 import type { Pool } from 'pg';
 import type { RunState, RunType } from '../../core/states';
+import { RUN_COUNTS } from './task-summaries';
 
 export interface Dashboard {
   readonly processes: readonly ProcessHealth[];
@@ -36,6 +37,7 @@ export interface RecentFailure {
   readonly endDate: Date;
   /** First failed task, when a task failed. */
   readonly taskId: string | null;
+  readonly mapIndex: number | null;
   readonly error: string | null;
 }
 
@@ -90,8 +92,7 @@ async function readHours(pool: Pool): Promise<Dashboard['hours'][number][]> {
 async function readRunning(pool: Pool): Promise<RunningRun[]> {
   const { rows } = await pool.query<RunningRun>(
     `SELECT r.pk, r.dag_id AS "dagId", r.run_id AS "runId", r.run_type AS "runType", r.logical_date AS "logicalDate", r.start_date AS "startDate",
-            (SELECT coalesce(jsonb_object_agg(state, n), '{}') FROM (SELECT coalesce(state, 'none') AS state, count(*)::int AS n
-             FROM task_instance t WHERE t.run = r.pk GROUP BY 1) counts) AS tasks
+            ${RUN_COUNTS} AS tasks
      FROM dag_run r WHERE r.state = 'running' ORDER BY r.start_date DESC, r.pk DESC LIMIT 12`,
   );
   return rows;
@@ -100,12 +101,15 @@ async function readRunning(pool: Pool): Promise<RunningRun[]> {
 async function readFailures(pool: Pool): Promise<RecentFailure[]> {
   const { rows } = await pool.query<RecentFailure>(
     `SELECT r.dag_id AS "dagId", r.run_id AS "runId", r.run_type AS "runType", r.logical_date AS "logicalDate", r.end_date AS "endDate",
-            t.task_id AS "taskId", left(t.message, 300) AS error
+            t.task_id AS "taskId", nullif(t.map_index, -1) AS "mapIndex", left(t.message, 300) AS error
      FROM (SELECT * FROM dag_run WHERE state = 'failed' AND end_date > statement_timestamp() - interval '7 days' ORDER BY end_date DESC LIMIT 10) r
      LEFT JOIN LATERAL (
-       SELECT ti.task_id, a.error ->> 'message' AS message FROM task_instance ti
+       SELECT ti.task_id, ti.map_index, coalesce(a.error ->> 'message', d.error ->> 'message') AS message FROM (
+         SELECT pk, task_id, map_index, end_date FROM task_instance WHERE run = r.pk AND map_index = -1 AND state = 'failed'
+         UNION ALL SELECT i.* FROM task_tally y, LATERAL (SELECT pk, task_id, map_index, end_date FROM task_instance WHERE run = y.run AND task_id = y.task_id
+           AND map_index >= 0 AND state = 'failed' ORDER BY map_index LIMIT 1) i WHERE y.run = r.pk AND y.failed > 0) ti
        LEFT JOIN LATERAL (SELECT error FROM attempt WHERE attempt.ti = ti.pk ORDER BY try_number DESC, piece DESC LIMIT 1) a ON true
-       WHERE ti.run = r.pk AND ti.state = 'failed' ORDER BY ti.end_date, ti.pk LIMIT 1) t ON true
+       LEFT JOIN ti_detail d ON d.ti = ti.pk ORDER BY ti.end_date, ti.pk LIMIT 1) t ON true
      ORDER BY r.end_date DESC`,
   );
   return rows;

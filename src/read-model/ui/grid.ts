@@ -5,6 +5,8 @@
 import type { Pool } from 'pg';
 import type { RunState, RunType } from '../../core/states';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
+import { ATTENTION } from './attention';
+import { readTaskSummaries } from './task-summaries';
 
 /** Position in this text is the code; public/grid.js has the same list. */
 export const CELL_CODES = {
@@ -34,6 +36,8 @@ export interface GridRow {
   readonly parent: string | null;
   readonly kind: 'task' | 'group' | 'removed';
   readonly operator: string | null;
+  /** It, or the group around it, is mapped. */
+  readonly isMapped: boolean;
 }
 
 export interface Grid {
@@ -42,7 +46,13 @@ export interface Grid {
   readonly rows: readonly GridRow[];
   /** Task id → one code per run; ' ' where the run has no such task. */
   readonly cells: Readonly<Record<string, string>>;
+  /** Task id → position of the run → how many instances of the mapped task are in which state. Its cell shows what most needs a look. */
+  readonly mapped: Readonly<Record<string, Readonly<Record<number, Readonly<Record<string, number>>>>>>;
+  /** States, the one that most needs a look first. */
+  readonly attention: readonly string[];
 }
+
+export const EMPTY_GRID: Grid = { runs: [], rows: [], cells: {}, mapped: {}, attention: ATTENTION };
 
 interface RunRow {
   pk: number; run_id: string; run_type: RunType; state: RunState; logical_date: Date | null; run_after: Date; start_date: Date | null;
@@ -71,8 +81,12 @@ export async function readGrid(pool: Pool, dag: CompiledDag, dagId: string, quer
   const gridRows = arrangeRows(dag);
   addRemovedTasks(gridRows, states, dag);
   const cells: Record<string, string> = {};
-  for (const row of gridRows) if (row.kind !== 'group') cells[row.id] = states.map((run) => run.get(row.id) ?? ' ').join('');
-  return { runs: runs.map(toGridRun), rows: gridRows, cells };
+  const mapped: Record<string, Record<number, Readonly<Record<string, number>>>> = {};
+  for (const row of gridRows) if (row.kind !== 'group') cells[row.id] = states.map((run) => run.get(row.id)?.code ?? ' ').join('');
+  for (const [index, run] of states.entries()) {
+    for (const [task, { counts }] of run) if (counts) (mapped[task] ??= {})[index] = counts;
+  }
+  return { runs: runs.map(toGridRun), rows: gridRows, cells, mapped, attention: ATTENTION };
 }
 
 const toGridRun = (run: RunRow): GridRun => ({
@@ -86,7 +100,11 @@ const toGridRun = (run: RunRow): GridRun => ({
   version: run.number,
 });
 
-type RunCells = ReadonlyMap<string, string>;
+interface Cell {
+  readonly code: string;
+  readonly counts: Readonly<Record<string, number>> | null;
+}
+type RunCells = ReadonlyMap<string, Cell>;
 const finishedRuns = new Map<string, RunCells>();
 const KEPT = 2000;
 
@@ -94,15 +112,11 @@ async function readStates(pool: Pool, runs: readonly RunRow[]): Promise<RunCells
   // `seq` rises with every change of the run's tasks, so that a cleared or marked run has another key.
   const keyOf = (run: RunRow): string | null => (run.end_date ? `${run.pk}/${run.seq}/${run.end_date.getTime()}` : null);
   const wanted = runs.filter((run) => !finishedRuns.has(keyOf(run) ?? ''));
-  const fresh = new Map<number, Map<string, string>>(wanted.map((run) => [run.pk, new Map()]));
+  const fresh = new Map<number, Map<string, Cell>>(wanted.map((run) => [run.pk, new Map()]));
   if (wanted.length > 0) {
-    const { rows } = await pool.query<[number, string, string | null]>({
-      text: 'SELECT run, task_id, state FROM task_instance WHERE run = ANY ($1::bigint[]) ORDER BY run, task_id, map_index',
-      values: [wanted.map((run) => run.pk)],
-      rowMode: 'array',
-    } as never);
-    for (const [run, task, state] of rows) {
-      fresh.get(Number(run))?.set(task, CELL_CODES[(state ?? 'none') as keyof typeof CELL_CODES]);
+    const summaries = await readTaskSummaries(pool, [...fresh.keys()], { times: false });
+    for (const { run, taskId, state, mapped } of summaries) {
+      fresh.get(run)?.set(taskId, { code: CELL_CODES[state ?? 'none'], counts: mapped?.counts ?? null });
     }
   }
   const result = runs.map((run) => fresh.get(run.pk) ?? finishedRuns.get(keyOf(run)!)!);
@@ -128,8 +142,9 @@ export function arrangeRows(dag: CompiledDag): GridRow[] {
   const visit = (parent: string | null, depth: number): void => {
     for (const child of (children.get(parent) ?? []).toSorted((a, b) => a.index - b.index)) {
       const label = parent !== null && child.id.startsWith(`${parent}.`) ? child.id.slice(parent.length + 1) : child.id;
-      const operator = child.kind === 'task' ? dag.tasks.get(child.id)!.spec.operator : null;
-      rows.push({ id: child.id, label, depth, parent, kind: child.kind, operator });
+      const task = child.kind === 'task' ? dag.tasks.get(child.id)! : null;
+      const isMapped = task ? task.expand !== null : dag.expansions.has(child.id);
+      rows.push({ id: child.id, label, depth, parent, kind: child.kind, operator: task?.spec.operator ?? null, isMapped });
       if (child.kind === 'group') visit(child.id, depth + 1);
     }
   };
@@ -141,5 +156,6 @@ export function arrangeRows(dag: CompiledDag): GridRow[] {
 function addRemovedTasks(rows: GridRow[], states: readonly RunCells[], dag: CompiledDag): void {
   const seen = new Set<string>();
   for (const run of states) for (const task of run.keys()) if (!dag.tasks.has(task)) seen.add(task);
-  for (const id of [...seen].toSorted()) rows.push({ id, label: id, depth: 0, parent: null, kind: 'removed', operator: null });
+  for (const id of [...seen].toSorted())
+    rows.push({ id, label: id, depth: 0, parent: null, kind: 'removed', operator: null, isMapped: false });
 }

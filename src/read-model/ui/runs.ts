@@ -1,6 +1,7 @@
 /** Runs of a DAG, newest first, one page of them. */
 import type { Pool } from 'pg';
 import type { RunState, RunType } from '../../core/states';
+import { RUN_COUNTS } from './task-summaries';
 
 export interface RunsQuery {
   readonly dagId: string;
@@ -40,8 +41,7 @@ export async function readRuns(pool: Pool, query: RunsQuery): Promise<{ runs: Ru
       `SELECT r.run_id AS "runId", r.run_type AS "runType", r.state, r.logical_date AS "logicalDate", r.interval_start AS "intervalStart",
               r.interval_end AS "intervalEnd", r.run_after AS "runAfter", r.queued_at AS "queuedAt", r.start_date AS "startDate",
               r.end_date AS "endDate", v.number AS version, r.triggering_user AS "triggeringUser", r.backfill_id AS "backfillId",
-              (SELECT coalesce(jsonb_object_agg(state, n), '{}') FROM (SELECT coalesce(state, 'none') AS state, count(*)::int AS n
-               FROM task_instance t WHERE t.run = r.pk GROUP BY 1) counts) AS tasks
+              ${RUN_COUNTS} AS tasks
        FROM (SELECT * FROM dag_run r WHERE ${where} ORDER BY r.run_after DESC, r.pk DESC LIMIT $5 OFFSET $6) r
        LEFT JOIN dag_version v ON v.id = r.version ORDER BY r.run_after DESC, r.pk DESC`,
       [...values, query.limit, query.offset],

@@ -23,8 +23,11 @@ export interface TaskInstancePage {
   readonly rendered: JsonObject | null;
   /** What kept it from having a try: a mapped task that could not be expanded. */
   readonly error: { readonly name: string; readonly message: string } | null;
-  /** Map indexes of the same task in this run, when it is mapped. */
-  readonly mapIndexes: readonly number[];
+  readonly note: string | null;
+  /** From mapIndexTemplate. */
+  readonly mapLabel: string | null;
+  /** How many instances the mapped task has; null: not mapped, or not expanded. */
+  readonly length: number | null;
 }
 
 export interface AttemptRow {
@@ -59,8 +62,8 @@ export async function readTaskInstance(pool: Pool, run: number, taskId: string, 
   const { rows } = await pool.query<TaskInstancePage>(
     `SELECT t.pk, t.task_id AS "taskId", t.map_index AS "mapIndex", t.state, t.reason, t.admissible, t.pool, t.pool_slots AS "poolSlots", t.lane,
             t.priority, t.try_number AS "tryNumber", t.retries_used AS "retriesUsed", t.scheduled_at AS "scheduledAt", t.start_date AS "startDate",
-            t.end_date AS "endDate", t.due_at AS "dueAt", d.rendered, d.error,
-            ARRAY(SELECT m.map_index FROM task_instance m WHERE m.run = t.run AND m.task_id = t.task_id AND m.map_index >= 0 ORDER BY m.map_index LIMIT 1000) AS "mapIndexes"
+            t.end_date AS "endDate", t.due_at AS "dueAt", d.rendered, d.error, d.note, d.map_label AS "mapLabel",
+            (SELECT y.length FROM task_tally y WHERE y.run = t.run AND y.task_id = t.task_id) AS length
      FROM task_instance t LEFT JOIN ti_detail d ON d.ti = t.pk WHERE t.run = $1 AND t.task_id = $2 AND t.map_index = $3`,
     [run, taskId, mapIndex],
   );
