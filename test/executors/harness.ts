@@ -18,7 +18,7 @@ export interface Harness {
   readonly outcomes: AttemptOutcome[];
   readonly started: Map<string, { host: string; pid: number | null }>;
   readonly api: TestApi;
-  task(taskId: string, overrides?: Partial<Omit<RunTask, 'run'>> & { conf?: RunTask['run']['conf'] }): RunTask;
+  task(taskId: string, overrides?: TaskOverrides): RunTask;
   /** Runs it and waits for its outcome. */
   outcomeOf(task: UserWork): Promise<AttemptOutcome>;
   begin(task: UserWork): void;
@@ -29,6 +29,8 @@ export interface Harness {
   stop(graceMs?: number): Promise<void>;
 }
 
+type TaskOverrides = Partial<Omit<RunTask, 'run'>> & { conf?: JsonObject };
+
 type TestApi = ExecutionApi & { readonly calls: string[]; readonly rendered: JsonObject[] };
 
 export const quietLogger: Logger = {
@@ -38,6 +40,45 @@ export const quietLogger: Logger = {
   error: () => quietLogger,
   child: () => quietLogger,
 } as unknown as Logger;
+
+/** A first try of a task of `fixtures/manners.cjs`, with its log below the folder. */
+export function taskOfManners(folder: string, taskId: string, { conf = {}, ...overrides }: TaskOverrides = {}): RunTask {
+  const attemptId = randomUUID();
+  const at = Date.parse('2026-01-31T00:00:00Z');
+  return {
+    kind: 'run-task',
+    attemptId,
+    bundleHash: 'manners',
+    filePath: 'manners.cjs',
+    dagsFolder: path.join(__dirname, 'fixtures'),
+    run: {
+      dagId: 'manners',
+      runId: 'r1',
+      runType: 'manual',
+      logicalDate: at,
+      dataIntervalStart: at,
+      dataIntervalEnd: at,
+      runAfter: at,
+      startDate: at,
+      conf,
+    },
+    taskId,
+    mapIndex: -1,
+    tryNumber: 1,
+    piece: 0,
+    maxTries: 1,
+    executionTimeoutMs: null,
+    isolation: 'warm',
+    memoryMb: null,
+    inputs: {},
+    logPath: path.join(folder, `logs/${taskId}-${attemptId}.log`),
+    mapLengths: null,
+    resume: null,
+    tryStartedAt: null,
+    maxXcomBytes: 2_000,
+    ...overrides,
+  };
+}
 
 export async function startHarness(make: (home: string) => Executor, parallelism = 4): Promise<Harness> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'thence-executor-'));
@@ -59,43 +100,7 @@ export async function startHarness(make: (home: string) => Executor, parallelism
     outcomes,
     started,
     api,
-    task(taskId, { conf = {}, ...overrides } = {}) {
-      const attemptId = randomUUID();
-      const at = Date.parse('2026-01-31T00:00:00Z');
-      return {
-        kind: 'run-task',
-        attemptId,
-        bundleHash: 'manners',
-        filePath: 'manners.cjs',
-        dagsFolder: path.join(__dirname, 'fixtures'),
-        run: {
-          dagId: 'manners',
-          runId: 'r1',
-          runType: 'manual',
-          logicalDate: at,
-          dataIntervalStart: at,
-          dataIntervalEnd: at,
-          runAfter: at,
-          startDate: at,
-          conf,
-        },
-        taskId,
-        mapIndex: -1,
-        tryNumber: 1,
-        piece: 0,
-        maxTries: 1,
-        executionTimeoutMs: null,
-        isolation: 'warm',
-        memoryMb: null,
-        inputs: {},
-        logPath: path.join(folder, `logs/${taskId}-${attemptId}.log`),
-        mapLengths: null,
-        resume: null,
-        tryStartedAt: null,
-        maxXcomBytes: 2_000,
-        ...overrides,
-      };
-    },
+    task: (taskId, overrides) => taskOfManners(folder, taskId, overrides),
     begin: (task) => executor.run([task]),
     cancel: (task, why) => executor.cancel(task.attemptId, why),
     ended: async (task) => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -7,17 +8,24 @@ import { packageRoot } from '../../src/config/package-root';
 import { isAlive, killGroup, startTimeOf, sweepGroups } from '../../src/user-code/process-groups';
 import { thisHost } from '../../src/service/session-keeper';
 import { eventually } from '../support/eventually';
-import { isRunning } from './harness';
+import { isRunning, taskOfManners } from './harness';
 
 let home: string;
+const parents: ChildProcess[] = [];
 beforeEach(() => (home = mkdtempSync(path.join(os.tmpdir(), 'thence-parent-'))));
-afterEach(() => rmSync(home, { recursive: true, force: true }));
+afterEach(() => {
+  // What a failed test left would hold up the end of all tests.
+  for (const parent of parents.splice(0)) parent.kill('SIGKILL');
+  sweepGroups(path.join(home, 'run'));
+  rmSync(home, { recursive: true, force: true });
+});
 
 async function startParent(kind: string) {
   const pidFile = path.join(home, 'child.pid');
-  const parent = spawn(process.execPath, [path.join(__dirname, 'fixtures/parent.cjs'), packageRoot, kind, home, pidFile], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const task = taskOfManners(home, 'child_and_hang', { conf: { pidFile, detached: true }, logPath: path.join(home, 'log') });
+  const args = [path.join(__dirname, 'fixtures/parent.cjs'), packageRoot, kind, home, JSON.stringify(task)];
+  const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  parents.push(parent);
   const [text] = (await once(parent.stdout, 'data')) as [Buffer];
   const host = Number(text.toString().trim());
   const child = await eventually(() => {
