@@ -28,7 +28,7 @@ function main(settings: ThreadHostSettings): void {
     setImmediate(() => {
       const batch = outbox;
       outbox = [];
-      if (process.connected) process.send!(batch);
+      if (process.connected) process.send!(batch, () => {}); // the executor may be gone: 'disconnect' follows
     });
   };
   const client = createApiClient((request) => send({ kind: 'api', request }));

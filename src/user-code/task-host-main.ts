@@ -8,7 +8,7 @@ import type { WatchdogSettings } from './task-host-watchdog';
 function main(settings: WatchdogSettings): void {
   const { runDir } = settings;
   const send = (message: FromHost) => {
-    if (process.connected) process.send!(message);
+    if (process.connected) process.send!(message, () => {}); // the executor may be gone: 'disconnect' follows
   };
   const client = createApiClient((request) => send({ kind: 'api', request }));
   const host = new TaskHost({ api: client.api, runDir, ownProcess: true });
