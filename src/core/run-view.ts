@@ -40,6 +40,32 @@ export interface Tally {
 export const TALLY_COUNTS = ['none', 'waiting', 'active', 'sleeping', 'success', 'failed', 'skipped', 'upstreamFailed'] as const;
 export type TallyCount = (typeof TALLY_COUNTS)[number];
 
+/** The count that an instance belongs to; null: `removed`, in none. */
+export function tallyCountOf({ state, admissible }: Pick<TaskSnapshot, 'state' | 'admissible'>): TallyCount | null {
+  switch (state) {
+    case null:
+      return 'none';
+    case 'scheduled':
+      return admissible ? 'active' : 'waiting';
+    case 'queued':
+    case 'running':
+    case 'restarting':
+      return 'active';
+    case 'up_for_retry':
+    case 'up_for_reschedule':
+    case 'deferred':
+      return 'sleeping';
+    case 'upstream_failed':
+      return 'upstreamFailed';
+    case 'removed':
+      return null;
+    case 'success':
+    case 'failed':
+    case 'skipped':
+      return state;
+  }
+}
+
 /** A task instance whose state changed. */
 export interface Change {
   readonly taskId: string;

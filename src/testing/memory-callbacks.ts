@@ -1,8 +1,7 @@
 /** Callbacks of a run in memory: begun in the order of their causes, each as work of its own, when the task that owes it has ended. */
-import { randomUUID } from 'node:crypto';
 import type { AttemptOutcome, RunCallback } from '../core/workload';
 import type { MemoryLedger } from '../ledger/memory/memory-ledger';
-import type { MemoryCallback } from '../ledger/memory/memory-rows';
+import { toCallbackWork } from './callback-work';
 import type { FoundDag } from './find-dag-file';
 
 export interface MemoryCallbacksOptions {
@@ -24,8 +23,10 @@ export class MemoryCallbacks {
   /** Begins those that came since. */
   look(): void {
     const owed = this.options.ledger.callbacks();
+    const { filePath, dagsFolder, bundle } = this.options.found;
+    const code = { bundleHash: bundle.hash, filePath, dagsFolder, executionTimeoutMs: TIMEOUT_MS };
     for (; this.begun < owed.length; this.begun++) {
-      const work = this.toWork(owed[this.begun]!);
+      const work = toCallbackWork(owed[this.begun]!, code);
       this.running.add(work.attemptId);
       this.options.run([work]);
     }
@@ -40,37 +41,5 @@ export class MemoryCallbacks {
 
   async settled(): Promise<void> {
     if (this.running.size > 0) await new Promise<void>((resolve) => (this.onSettled = resolve));
-  }
-
-  private toWork({ run, task, event, tryNumber, reason, error }: MemoryCallback): RunCallback {
-    const { dagId, runId, runType, logicalDate, interval, runAfter } = run.new;
-    const { filePath, dagsFolder, bundle } = this.options.found;
-    const retriesLeft = task ? Math.max(0, task.compiled.spec.retries - task.retriesUsed) : 0;
-    return {
-      kind: 'run-callback',
-      attemptId: randomUUID(),
-      bundleHash: bundle.hash,
-      filePath,
-      dagsFolder,
-      run: {
-        dagId,
-        runId,
-        runType,
-        logicalDate,
-        dataIntervalStart: interval?.start ?? null,
-        dataIntervalEnd: interval?.end ?? null,
-        runAfter,
-        startDate: run.startDate,
-        conf: run.conf,
-      },
-      event,
-      task: task && { taskId: task.id, mapIndex: task.mapIndex, tryNumber, maxTries: tryNumber + retriesLeft },
-      reason,
-      error,
-      executionTimeoutMs: TIMEOUT_MS,
-      isolation: 'warm',
-      memoryMb: null,
-      logPath: '',
-    };
   }
 }

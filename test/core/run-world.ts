@@ -1,6 +1,6 @@
 /** A run in which every instance is known, changed as a ledger would: by what `resolve` answers, and by what happens in between. */
 import { resolve } from '../../src/core/resolve';
-import { TALLY_COUNTS } from '../../src/core/run-view';
+import { TALLY_COUNTS, tallyCountOf } from '../../src/core/run-view';
 import type { Change, Resolution, RunView, Tally, TallyCount, TaskSnapshot } from '../../src/core/run-view';
 import { isFinished } from '../../src/core/states';
 import type { TaskReason, TaskState } from '../../src/core/states';
@@ -65,7 +65,7 @@ export class RunWorld implements World {
   private tally(taskId: string, length: number): Tally {
     const counts = Object.fromEntries(TALLY_COUNTS.map((name) => [name, 0])) as Record<TallyCount, number>;
     for (const row of this.of(taskId)) {
-      const count = countOf(row);
+      const count = tallyCountOf(row);
       if (count) counts[count]++;
     }
     return { length, ...counts };
@@ -140,26 +140,3 @@ const newRow = (taskId: string, mapIndex: number): Row => ({
   admissible: false,
   branch: null,
 });
-
-function countOf({ state, admissible }: Row): TallyCount | null {
-  switch (state) {
-    case null:
-      return 'none';
-    case 'removed':
-      return null;
-    case 'scheduled':
-      return admissible ? 'active' : 'waiting';
-    case 'queued':
-    case 'running':
-    case 'restarting':
-      return 'active';
-    case 'up_for_retry':
-    case 'up_for_reschedule':
-    case 'deferred':
-      return 'sleeping';
-    case 'upstream_failed':
-      return 'upstreamFailed';
-    default:
-      return state;
-  }
-}

@@ -1,7 +1,7 @@
 /** The rows of the memory ledger: what the tables hold in Postgres. */
 import type { TaskReason, TaskState, RunState, AttemptState } from '../../core/states';
 import type { Instant } from '../../core/time';
-import { TALLY_COUNTS } from '../../core/run-view';
+import { TALLY_COUNTS, tallyCountOf } from '../../core/run-view';
 import type { Change, Tally, TallyCount } from '../../core/run-view';
 import type { ErrorInfo, ResumeInfo, WaitSpec } from '../../core/workload';
 import type { JsonObject } from '../../core/json';
@@ -178,33 +178,8 @@ export function taskAt(run: MemoryRun, taskId: string, mapIndex: number): Memory
 export function tallyOf(run: MemoryRun, taskId: string): Tally {
   const counts = Object.fromEntries(TALLY_COUNTS.map((name) => [name, 0])) as Record<TallyCount, number>;
   for (const task of run.instances.get(taskId)!.values()) {
-    const count = countOf(task);
+    const count = tallyCountOf(task);
     if (count) counts[count]++;
   }
   return { length: run.expanded.get(taskId)!.length, ...counts };
-}
-
-function countOf({ state, admissible }: MemoryTask): TallyCount | null {
-  switch (state) {
-    case null:
-      return 'none';
-    case 'scheduled':
-      return admissible ? 'active' : 'waiting';
-    case 'queued':
-    case 'running':
-    case 'restarting':
-      return 'active';
-    case 'up_for_retry':
-    case 'up_for_reschedule':
-    case 'deferred':
-      return 'sleeping';
-    case 'upstream_failed':
-      return 'upstreamFailed';
-    case 'removed':
-      return null;
-    case 'success':
-    case 'failed':
-    case 'skipped':
-      return state;
-  }
 }

@@ -1,11 +1,11 @@
 /** What a hop does to the instances of expanded tasks, many at once, and to their tallies. All of it under the locks of the runs. */
 import type { PoolClient } from 'pg';
 import type { Gate, Sweep, Transition } from '../../core/run-view';
-import { FINISHED_TASK_STATES } from '../../core/states';
 import type { TaskPk, RunPk } from '../ledger';
 import { prepared } from './connections';
 import { countOf, RECOUNT_MOVED, tallyColumns } from './tally-sql';
 import type { TallyRow } from './tally-sql';
+import { parametersOf } from './transitions';
 import type { AppliedTransition } from './transitions';
 
 const readTalliesOf = prepared<TallyRow>('read_tallies', `SELECT ${tallyColumns('y')} FROM task_tally y WHERE y.run = ANY($1::bigint[])`);
@@ -72,15 +72,7 @@ const applyToInstances = prepared<AppliedTransition & TallyRow>(
 /** As `applyTransitions`, for instances of expanded tasks. Each row that comes back carries its task's tally. */
 export function applyInstanceTransitions(client: PoolClient, transitions: readonly (Transition & { readonly pk: TaskPk })[]) {
   if (transitions.length === 0) return null;
-  return applyToInstances(
-    client,
-    transitions.map(({ pk }) => pk),
-    transitions.map(({ expected }) => expected),
-    transitions.map(({ state }) => state),
-    transitions.map(({ reason }) => reason),
-    transitions.map(({ admissible }) => admissible),
-    FINISHED_TASK_STATES,
-  );
+  return applyToInstances(client, ...parametersOf(transitions));
 }
 
 const sweep = prepared<TallyRow>(

@@ -30,14 +30,18 @@ const apply = prepared<AppliedTransition>(
    RETURNING t.pk, t.run, t.task_id, t.map_index, t.state, t.reason, t.try_number, t.start_date, t.end_date`,
 );
 
-export function applyTransitions(client: PoolClient, transitions: readonly (Transition & { readonly pk: TaskPk })[]) {
-  return apply(
-    client,
+/** The parameters of a statement that applies transitions to rows. */
+export function parametersOf(transitions: readonly (Transition & { readonly pk: TaskPk })[]) {
+  return [
     transitions.map(({ pk }) => pk),
     transitions.map(({ expected }) => expected),
     transitions.map(({ state }) => state),
     transitions.map(({ reason }) => reason),
     transitions.map(({ admissible }) => admissible),
     FINISHED_TASK_STATES,
-  );
+  ] as const;
+}
+
+export function applyTransitions(client: PoolClient, transitions: readonly (Transition & { readonly pk: TaskPk })[]) {
+  return apply(client, ...parametersOf(transitions));
 }

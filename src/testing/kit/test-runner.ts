@@ -1,8 +1,7 @@
 /** Runs the tries and callbacks of a test in this process, and remembers what they did. */
-import { randomUUID } from 'node:crypto';
 import type { Instant } from '../../core/time';
 import type { RunState } from '../../core/states';
-import type { AttemptOutcome, BundleCode, Outcome, RunCallback } from '../../core/workload';
+import type { AttemptOutcome, BundleCode, Outcome } from '../../core/workload';
 import { instanceName } from '../../core/workload';
 import type { JsonValue } from '../../core/json';
 import type { DAG } from '../../dag/dag';
@@ -18,6 +17,7 @@ import { runCallback } from '../../runner/run-callback';
 import { runTask } from '../../runner/run-task';
 import { Stopper, TaskStopped } from '../../runner/stop';
 import { toRunTask } from '../../scheduler/to-run-task';
+import { toCallbackWork } from '../callback-work';
 import { whileMocked, type MockBehaviour } from './mocks';
 import { TestRun, type TestCallback, type TestTask } from './test-run';
 
@@ -73,46 +73,16 @@ export class TestRunner {
 
   /** Those that are owed since the last call. */
   async callBack(ledger: MemoryLedger): Promise<void> {
-    const { api } = this.deps;
+    const { api, filePath } = this.deps;
+    const code = { bundleHash: '', filePath, dagsFolder: null, executionTimeoutMs: null };
     for (const owed of ledger.callbacks().slice(this.owed)) {
       this.owed++;
-      const { run, task, event, tryNumber, reason, error } = owed;
-      const { dagId, runId, runType, logicalDate, interval, runAfter } = run.new;
-      const work: RunCallback = {
-        kind: 'run-callback',
-        attemptId: randomUUID(),
-        bundleHash: '',
-        filePath: this.deps.filePath,
-        dagsFolder: null,
-        run: {
-          dagId,
-          runId,
-          runType,
-          logicalDate,
-          dataIntervalStart: interval?.start ?? null,
-          dataIntervalEnd: interval?.end ?? null,
-          runAfter,
-          startDate: run.startDate,
-          conf: run.conf,
-        },
-        event,
-        task: task && {
-          taskId: task.id,
-          mapIndex: task.mapIndex,
-          tryNumber,
-          maxTries: tryNumber + Math.max(0, task.compiled.spec.retries - task.retriesUsed),
-        },
-        reason,
-        error,
-        executionTimeoutMs: null,
-        isolation: 'warm',
-        memoryMb: null,
-        logPath: '',
-      };
+      const { run, task, event } = owed;
+      const work = toCallbackWork(owed, code);
       const outcome = await runCallback(work, {
         api,
         load: this.load,
-        log: this.logOf(`${task?.id ?? dagId} ${event}`),
+        log: this.logOf(`${task?.id ?? run.new.dagId} ${event}`),
         stopper: new Stopper(),
       });
       this.called.push({
