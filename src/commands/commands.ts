@@ -248,6 +248,22 @@ export interface NoteRequest {
   readonly note: string | null;
 }
 
+/** One XCom of a task instance. */
+export interface XComPlace {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  /** Default -1: not mapped. */
+  readonly mapIndex?: number;
+  /** 1 to 512 characters. */
+  readonly key: string;
+}
+export interface XComInput extends XComPlace {
+  readonly value: JsonValue;
+  /** More bytes of JSON than this are refused. */
+  readonly maxBytes: number;
+}
+
 export interface Commands {
   /** @throws NOT_FOUND unknown DAG (with close names) · INVALID_VALUE · ALREADY_EXISTS run id or logical date */
   triggerRun(request: TriggerRequest, actor: Actor): Promise<TriggeredRun>;
@@ -261,6 +277,12 @@ export interface Commands {
   setRunNote(request: { readonly dagId: string; readonly runId: string; readonly note: string | null }, actor: Actor): Promise<void>;
   /** @throws NOT_FOUND */
   setTaskNote(request: NoteRequest, actor: Actor): Promise<void>;
+  /** @throws NOT_FOUND · ALREADY_EXISTS · INVALID_VALUE too large */
+  createXCom(request: XComInput, actor: Actor): Promise<void>;
+  /** @throws NOT_FOUND also when there is none of that key · INVALID_VALUE too large */
+  updateXCom(request: XComInput, actor: Actor): Promise<void>;
+  /** @throws NOT_FOUND */
+  deleteXCom(request: XComPlace, actor: Actor): Promise<void>;
   /** Its task instances start again: all, as a new start of the run, or only the failed ones. @throws NOT_FOUND · INVALID_VALUE (conf) */
   clearRun(request: ClearRunRequest, actor: Actor): Promise<TaskPlan>;
   planClearRun(request: ClearRunRequest): Promise<TaskPlan>;

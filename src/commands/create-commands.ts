@@ -2,6 +2,7 @@ import { cancelBackfill, setBackfillPaused } from './change-backfill';
 import { clearRun, clearTasks } from './clear-tasks';
 import type { Commands } from './commands';
 import type { CommandContext } from './context';
+import { createXCom, deleteXCom, updateXCom } from './change-xcoms';
 import { createUser, deleteUser, setPassword } from './change-users';
 import { createBackfill } from './create-backfill';
 import { deleteDag, deleteRun, deleteTask } from './delete-history';
@@ -27,6 +28,9 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     markRun: (request, actor) => markRun(context, request, actor),
     setRunNote: (request, actor) => setRunNote(context, request, actor),
     setTaskNote: (request, actor) => setTaskNote(context, request, actor),
+    createXCom: (request, actor) => createXCom(context, request, actor),
+    updateXCom: (request, actor) => updateXCom(context, request, actor),
+    deleteXCom: (request, actor) => deleteXCom(context, request, actor),
     clearRun: (request, actor) => clearRun(context, request, actor),
     planClearRun: (request) => clearRun(context, request, null),
     clearTasks: (request, actor) => clearTasks(context, request, actor),

@@ -165,7 +165,9 @@ test('import errors are listed with exit code 1', async () => {
 });
 
 test('pools and what they hold', async () => {
-  expect(await json('pools', 'list')).toEqual([{ pool: 'default_pool', slots: 128, occupied_slots: 0, description: 'Default pool' }]);
+  expect(await json('pools', 'list')).toEqual([
+    { pool: 'default_pool', slots: 128, occupied_slots: 0, include_deferred: false, description: 'Default pool' },
+  ]);
 });
 
 test('jobs check is 1 while nobody is alive, whatever ran before', async () => {

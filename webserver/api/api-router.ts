@@ -87,7 +87,10 @@ async function sendOther(answer: OtherAnswer, response: Response): Promise<void>
     response.send(answer.body);
     return;
   }
-  for await (const chunk of Readable.from(answer.body)) response.write(chunk);
+  for await (const chunk of Readable.from(answer.body)) {
+    if (response.closed) return; // nobody listens any more
+    response.write(chunk);
+  }
   response.end();
 }
 

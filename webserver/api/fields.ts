@@ -48,6 +48,13 @@ export function dateRange<N extends string>(name: N) {
 export function numberRange<N extends string>(name: N) {
   return range(name, z.number().optional());
 }
+/** The same in a body, where null is nothing, too. */
+export function bodyDateRange<N extends string>(name: N) {
+  return range(name, dateParam.nullish());
+}
+export function bodyNumberRange<N extends string>(name: N) {
+  return range(name, z.number().nullish());
+}
 function range<N extends string, T extends z.ZodType>(name: N, type: T) {
   return Object.fromEntries(['gte', 'gt', 'lte', 'lt'].map((suffix) => [`${name}_${suffix}`, type])) as {
     [K in `${N}_${'gte' | 'gt' | 'lte' | 'lt'}`]: T;
@@ -56,6 +63,9 @@ function range<N extends string, T extends z.ZodType>(name: N, type: T) {
 
 export const texts = z.array(z.string()).optional();
 export const integers = z.array(z.int().min(-2147483648).max(2147483647)).optional();
+/** Of a task instance; -1 is one that is not mapped. */
+export const mapIndex = z.int().min(-1).max(2147483647);
+
 export const pattern = z
   .string()
   .optional()

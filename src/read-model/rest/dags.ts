@@ -22,6 +22,9 @@ export interface DagRow {
   readonly last_parsed_at: Date | null;
   readonly last_parse_ms: number | null;
   readonly has_import_errors: boolean;
+  readonly max_consecutive_failed_runs: number | null;
+  /** A task has a limit of its own. */
+  readonly has_task_limits: boolean;
 }
 
 export interface DagFilter {
@@ -44,7 +47,11 @@ export interface DagFilter {
 
 const columns = `d.dag_id, d.file_path, d.is_active, d.is_paused, d.description, d.owner, d.tags, d.timetable_summary, d.timetable_description,
   d.max_active_runs, d.max_active_tasks, d.next_run_after, d.next_logical_date, d.next_interval_start,
-  d.next_interval_end, d.last_parsed_at, d.last_parse_ms, EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) AS has_import_errors`;
+  d.next_interval_end, d.last_parsed_at, d.last_parse_ms, EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) AS has_import_errors,
+  c.max_consecutive_failed_runs, coalesce(c.has_task_limits, false) AS has_task_limits`;
+/** Looked for in the text of the spec: its tasks can be many. */
+const current = `LEFT JOIN LATERAL (SELECT (v.spec->>'maxConsecutiveFailedRuns')::int AS max_consecutive_failed_runs,
+  v.spec::text ~ '[{,]"maxActiveTisPerDag(Run)?":' AS has_task_limits FROM dag_version v WHERE v.id = d.current_version) c ON true`;
 
 const lastRun = `LEFT JOIN LATERAL (SELECT state, start_date FROM dag_run r WHERE r.dag_id = d.dag_id ORDER BY run_after DESC, pk DESC LIMIT 1) l ON true`;
 
@@ -80,7 +87,7 @@ export async function listDags(
     );
   const [{ rows }, { rows: counted }] = await Promise.all([
     pool.query<DagRow>(
-      `SELECT ${columns} FROM dag d ${lastRun} ${where.sql} ${orderSql(order, orderColumns, 'd.dag_id')} LIMIT ${page.limit} OFFSET ${page.offset}`,
+      `SELECT ${columns} FROM dag d ${lastRun} ${current} ${where.sql} ${orderSql(order, orderColumns, 'd.dag_id')} LIMIT ${page.limit} OFFSET ${page.offset}`,
       where.values,
     ),
     pool.query<{ n: number }>(`SELECT count(*) AS n FROM dag d ${filter.lastRunState ? lastRun : ''} ${where.sql}`, where.values),
@@ -89,7 +96,7 @@ export async function listDags(
 }
 
 export async function getDag(pool: Pool, dagId: string): Promise<DagRow | null> {
-  const { rows } = await pool.query<DagRow>(`SELECT ${columns} FROM dag d WHERE d.dag_id = $1`, [dagId]);
+  const { rows } = await pool.query<DagRow>(`SELECT ${columns} FROM dag d ${current} WHERE d.dag_id = $1`, [dagId]);
   return rows[0] ?? null;
 }
 

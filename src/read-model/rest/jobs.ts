@@ -29,6 +29,7 @@ const jobType = `(CASE kind WHEN 'scheduler' THEN 'SchedulerJob' WHEN 'triggerer
 const jobState = `(CASE state WHEN 'ended' THEN 'success' WHEN 'lost' THEN 'failed' ELSE 'running' END)`;
 const isAlive = `(state IN ('alive', 'draining') AND lease_until > clock_timestamp())`;
 
+const columns = `number AS id, ${jobType} AS job_type, ${jobState} AS state, host, started_at, ended_at, renewed_at`;
 const orderColumns = {
   id: 'number',
   state: jobState,
@@ -56,11 +57,18 @@ export async function listJobs(
     .range('ended_at', filter.endDate);
   const [{ rows }, { rows: counted }] = await Promise.all([
     pool.query<JobRow>(
-      `SELECT number AS id, ${jobType} AS job_type, ${jobState} AS state, host, started_at, ended_at, renewed_at FROM session
+      `SELECT ${columns} FROM session
        ${where.sql} ${orderSql(order, orderColumns, 'number')} LIMIT ${page.limit} OFFSET ${page.offset}`,
       where.values,
     ),
     pool.query<{ n: number }>(`SELECT count(*) AS n FROM session ${where.sql}`, where.values),
   ]);
   return { jobs: rows, total: counted[0]!.n };
+}
+
+export async function getJobs(pool: Pool, sessions: readonly string[]): Promise<ReadonlyMap<string, JobRow>> {
+  const { rows } = await pool.query<JobRow & { session: string }>(`SELECT id AS session, ${columns} FROM session WHERE id = ANY ($1)`, [
+    sessions,
+  ]);
+  return new Map(rows.map(({ session, ...job }) => [session, job]));
 }

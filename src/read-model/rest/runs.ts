@@ -28,6 +28,7 @@ export interface RunRow {
 export interface RunFilter {
   /** undefined: of all DAGs */
   readonly dagId?: string;
+  readonly dagIds?: readonly string[];
   readonly dagIdPattern?: string;
   readonly runIdPattern?: string;
   readonly userPattern?: string;
@@ -76,6 +77,7 @@ export async function listRuns(
 ): Promise<{ runs: RunRow[]; total: number }> {
   const where = new Where()
     .and('r.dag_id = ?', filter.dagId)
+    .and('r.dag_id = ANY (?)', filter.dagIds)
     .like('r.dag_id', filter.dagIdPattern)
     .like('r.run_id', filter.runIdPattern)
     .like('r.triggering_user', filter.userPattern)
@@ -103,4 +105,19 @@ export async function listRuns(
 export async function getRun(pool: Pool, dagId: string, runId: string): Promise<RunRow | null> {
   const { rows } = await pool.query<RunRow>(`SELECT ${columns} ${from} WHERE r.dag_id = $1 AND r.run_id = $2`, [dagId, runId]);
   return rows[0] ?? null;
+}
+
+/** JSON texts of what tasks returned, those of a mapped task by map index; a task without one is left out. */
+export async function getResults(
+  pool: Pool,
+  dagId: string,
+  runId: string,
+  taskIds: readonly string[],
+): Promise<readonly { readonly task_id: string; readonly map_index: number; readonly value: string }[]> {
+  const { rows } = await pool.query<{ task_id: string; map_index: number; value: string }>(
+    `SELECT x.task_id, x.map_index, x.value FROM xcom x JOIN dag_run r ON r.pk = x.run
+     WHERE r.dag_id = $1 AND r.run_id = $2 AND x.task_id = ANY ($3) AND x.key = 'return_value' ORDER BY x.task_id, x.map_index`,
+    [dagId, runId, taskIds],
+  );
+  return rows;
 }

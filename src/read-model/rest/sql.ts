@@ -63,6 +63,6 @@ export function orderSql(order: readonly Order[], columns: Readonly<Record<strin
 
 /** `?x_gte=…&x_gt=…` as one range. */
 export function rangeOf<T>(query: Readonly<Record<string, unknown>>, name: string): Range<T> {
-  const part = (suffix: string) => query[`${name}_${suffix}`] as T | undefined;
+  const part = (suffix: string) => (query[`${name}_${suffix}`] ?? undefined) as T | undefined;
   return { gte: part('gte'), gt: part('gt'), lte: part('lte'), lt: part('lt') };
 }

@@ -7,48 +7,21 @@ import { rangeOf } from '../../../src/read-model/rest/sql';
 import { ApiError, notFound } from '../api-error';
 import {
   awareDate,
-  date,
   dateRange,
   integers,
   jsonObject,
   nothing,
-  nullableDate,
   numberRange,
   oneOf,
   orderBy,
   paging,
   pattern,
   readOrder,
-  seconds,
   texts,
 } from '../fields';
 import { defineRoute, type ApiContext } from '../route';
-import { versionResponse, versionSchema } from './dag-version';
+import { runCollection, runResponse, runSchema } from './dag-run-response';
 import { taskInstanceCollection, taskInstancesOf, versionOf } from './task-instance-collection';
-
-const runSchema = z.object({
-  dag_run_id: z.string(),
-  dag_id: z.string(),
-  dag_display_name: z.string(),
-  logical_date: nullableDate,
-  queued_at: nullableDate,
-  start_date: nullableDate,
-  end_date: nullableDate,
-  duration: z.number().nullable(),
-  data_interval_start: nullableDate,
-  data_interval_end: nullableDate,
-  run_after: date,
-  last_scheduling_decision: nullableDate,
-  run_type: z.enum(RUN_TYPES),
-  state: z.enum(RUN_STATES),
-  triggered_by: z.string().nullable(),
-  triggering_user_name: z.string().nullable(),
-  conf: jsonObject.nullable(),
-  note: z.string().nullable(),
-  dag_versions: z.array(versionSchema),
-  bundle_version: z.string().nullable(),
-  partition_key: z.string().nullable(),
-});
 
 const runId = z.object({ dag_id: z.string(), dag_run_id: z.string() });
 
@@ -79,7 +52,7 @@ export const dagRunRoutes = [
       partition_key_pattern: pattern,
       order_by: orderBy(runOrder, 'id'),
     }),
-    response: z.object({ dag_runs: z.array(runSchema), total_entries: z.int() }),
+    response: runCollection,
     errors: [400, 404],
     handle: async ({ params, query, context: { database } }) => {
       const dagId = params.dag_id === '~' ? undefined : params.dag_id;
@@ -143,7 +116,7 @@ export const dagRunRoutes = [
         },
         actor,
       );
-      return runResponse(await find(run.dagId, run.runId, context));
+      return runResponse(await findRun(run.dagId, run.runId, context));
     },
   }),
   defineRoute({
@@ -155,7 +128,7 @@ export const dagRunRoutes = [
     params: runId,
     response: runSchema,
     errors: [404],
-    handle: async ({ params, context }) => runResponse(await find(params.dag_id, params.dag_run_id, context)),
+    handle: async ({ params, context }) => runResponse(await findRun(params.dag_id, params.dag_run_id, context)),
   }),
   defineRoute({
     method: 'patch',
@@ -172,11 +145,11 @@ export const dagRunRoutes = [
       const unknown = (query.update_mask ?? []).find((field) => !['state', 'note'].includes(field));
       if (unknown) throw new ApiError(400, `Of a run, only state and note can be changed, not ${JSON.stringify(unknown)}`);
       const wanted = (field: 'state' | 'note') => field in body && (query.update_mask?.includes(field) ?? true);
-      const run = await find(params.dag_id, params.dag_run_id, context);
+      const run = await findRun(params.dag_id, params.dag_run_id, context);
       const at = { dagId: run.dag_id, runId: run.run_id };
       if (wanted('state') && body.state) await context.commands.markRun({ ...at, state: body.state }, actor);
       if (wanted('note')) await context.commands.setRunNote({ ...at, note: body.note ?? null }, actor);
-      return runResponse(await find(params.dag_id, params.dag_run_id, context));
+      return runResponse(await findRun(params.dag_id, params.dag_run_id, context));
     },
   }),
   defineRoute({
@@ -197,7 +170,7 @@ export const dagRunRoutes = [
     response: z.union([taskInstanceCollection, runSchema]),
     errors: [404],
     handle: async ({ params, body, actor, context }) => {
-      const run = await find(params.dag_id, params.dag_run_id, context);
+      const run = await findRun(params.dag_id, params.dag_run_id, context);
       const request: ClearRunRequest = {
         dagId: run.dag_id,
         runId: run.run_id,
@@ -208,7 +181,7 @@ export const dagRunRoutes = [
       };
       if (body.dry_run) return taskInstancesOf(await context.commands.planClearRun(request), 'clear', context);
       await context.commands.clearRun(request, actor);
-      return runResponse(await find(params.dag_id, params.dag_run_id, context));
+      return runResponse(await findRun(params.dag_id, params.dag_run_id, context));
     },
   }),
   defineRoute({
@@ -222,42 +195,15 @@ export const dagRunRoutes = [
     response: nothing,
     errors: [404, 409],
     handle: async ({ params, actor, context }) => {
-      const run = await find(params.dag_id, params.dag_run_id, context);
+      const run = await findRun(params.dag_id, params.dag_run_id, context);
       await context.commands.deleteRun({ dagId: run.dag_id, runId: run.run_id }, actor);
       return undefined;
     },
   }),
 ];
 
-async function find(dagId: string, runId: string, { database }: ApiContext): Promise<RunRow> {
+export async function findRun(dagId: string, runId: string, { database }: ApiContext): Promise<RunRow> {
   const run = await getRun(database.pool, dagId, runId);
   if (!run) throw notFound(`The run of DAG "${dagId}"`, runId);
   return run;
-}
-
-function runResponse(run: RunRow): z.input<typeof runSchema> {
-  const version = versionResponse(run.dag_id, run);
-  return {
-    dag_run_id: run.run_id,
-    dag_id: run.dag_id,
-    dag_display_name: run.dag_id,
-    logical_date: run.logical_date,
-    queued_at: run.queued_at,
-    start_date: run.start_date,
-    end_date: run.end_date,
-    duration: seconds(run.start_date, run.end_date),
-    data_interval_start: run.interval_start,
-    data_interval_end: run.interval_end,
-    run_after: run.run_after,
-    last_scheduling_decision: null,
-    run_type: run.run_type,
-    state: run.state,
-    triggered_by: run.triggered_by,
-    triggering_user_name: run.triggering_user,
-    conf: run.conf,
-    note: run.note,
-    dag_versions: version ? [version] : [],
-    bundle_version: null,
-    partition_key: null,
-  };
 }

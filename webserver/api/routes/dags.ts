@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { Duration } from 'luxon';
 import { z } from 'zod';
 import { RUN_STATES } from '../../../src/core/states';
 import { dagOrder, getCurrentVersion, getDag, listDags, type DagRow } from '../../../src/read-model/rest/dags';
@@ -216,7 +217,7 @@ export const dagRoutes = [
         ...dagResponse(dag, context),
         catchup: spec?.catchup ?? false,
         concurrency: dag.max_active_tasks,
-        dag_run_timeout: null,
+        dag_run_timeout: spec?.dagrunTimeoutMs === undefined ? null : Duration.fromMillis(spec.dagrunTimeoutMs).rescale().toISO(),
         asset_expression: null,
         doc_md: spec?.docMd ?? null,
         start_date: toDate(spec?.startDate),
@@ -279,8 +280,8 @@ function dagResponse(dag: DagRow, { config }: ApiContext): z.input<typeof dagSch
     tags: [...dag.tags].sort().map((name) => ({ name, dag_id: dag.dag_id, dag_display_name: dag.dag_id })),
     max_active_tasks: dag.max_active_tasks,
     max_active_runs: dag.max_active_runs,
-    max_consecutive_failed_dag_runs: 0,
-    has_task_concurrency_limits: false,
+    max_consecutive_failed_dag_runs: dag.max_consecutive_failed_runs ?? 0,
+    has_task_concurrency_limits: dag.has_task_limits,
     has_import_errors: dag.has_import_errors,
     next_dagrun_logical_date: dag.next_logical_date,
     next_dagrun_data_interval_start: dag.next_interval_start,

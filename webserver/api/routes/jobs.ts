@@ -1,10 +1,24 @@
 import { z } from 'zod';
-import { jobOrder, listJobs } from '../../../src/read-model/rest/jobs';
+import { jobOrder, listJobs, type JobRow } from '../../../src/read-model/rest/jobs';
 import { rangeOf } from '../../../src/read-model/rest/sql';
 import { dateRange, nullableDate, orderBy, paging, readOrder } from '../fields';
 import { defineRoute } from '../route';
 
 const text = z.string().nullable();
+
+export const jobSchema = z.object({
+  id: z.int(),
+  dag_id: text,
+  state: text,
+  job_type: text,
+  start_date: nullableDate,
+  end_date: nullableDate,
+  latest_heartbeat: nullableDate,
+  executor_class: text,
+  hostname: text,
+  unixname: text,
+  dag_display_name: text,
+});
 
 export const jobRoutes = [
   defineRoute({
@@ -25,21 +39,7 @@ export const jobRoutes = [
       executor_class: z.string().optional().describe('Nothing has one: executors belong to tasks'),
     }),
     response: z.object({
-      jobs: z.array(
-        z.object({
-          id: z.int(),
-          dag_id: text,
-          state: text,
-          job_type: text,
-          start_date: nullableDate,
-          end_date: nullableDate,
-          latest_heartbeat: nullableDate,
-          executor_class: text,
-          hostname: text,
-          unixname: text,
-          dag_display_name: text,
-        }),
-      ),
+      jobs: z.array(jobSchema),
       total_entries: z.int(),
     }),
     errors: [400],
@@ -55,21 +55,25 @@ export const jobRoutes = [
       };
       const { jobs, total } = await listJobs(database.pool, filter, readOrder(query.order_by, jobOrder), query);
       return {
-        jobs: jobs.map((job) => ({
-          id: job.id,
-          dag_id: null,
-          state: job.state,
-          job_type: job.job_type,
-          start_date: job.started_at,
-          end_date: job.ended_at,
-          latest_heartbeat: job.renewed_at,
-          executor_class: null,
-          hostname: job.host,
-          unixname: null,
-          dag_display_name: null,
-        })),
+        jobs: jobs.map(jobResponse),
         total_entries: total,
       };
     },
   }),
 ];
+
+export function jobResponse(job: JobRow): z.input<typeof jobSchema> {
+  return {
+    id: job.id,
+    dag_id: null,
+    state: job.state,
+    job_type: job.job_type,
+    start_date: job.started_at,
+    end_date: job.ended_at,
+    latest_heartbeat: job.renewed_at,
+    executor_class: null,
+    hostname: job.host,
+    unixname: null,
+    dag_display_name: null,
+  };
+}

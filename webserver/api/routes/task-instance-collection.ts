@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { TaskPlan } from '../../../src/commands/commands';
 import { getTaskInstances, type TaskInstanceRow } from '../../../src/read-model/rest/task-instances';
 import type { ApiContext } from '../route';
-import { taskInstanceResponse, taskInstanceSchema } from './task-instances';
+import { taskInstanceResponse, taskInstanceSchema } from './task-instance-response';
 
 export const taskInstanceCollection = z.object({ task_instances: z.array(taskInstanceSchema), total_entries: z.int() });
 

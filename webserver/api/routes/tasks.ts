@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { TaskSpec } from '../../../src/dag-spec/spec';
+import type { DagSpec, TaskSpec } from '../../../src/dag-spec/spec';
 import { dagExists, getCurrentVersion, type CurrentVersionRow } from '../../../src/read-model/rest/dags';
 import { ApiError, notFound } from '../api-error';
 import { jsonObject, nullableDate } from '../fields';
 import { defineRoute, type ApiContext } from '../route';
+import { TRIGGERED_RUN } from './task-instance-links';
 
 const timeDelta = z.object({ __type: z.literal('TimeDelta'), days: z.int(), seconds: z.int(), microseconds: z.int() }).nullable();
 
@@ -94,8 +95,8 @@ function taskResponse(task: TaskSpec, { spec: dag }: CurrentVersionRow): TaskRes
     start_date: dag.startDate ? new Date(dag.startDate) : null,
     end_date: dag.endDate ? new Date(dag.endDate) : null,
     trigger_rule: task.triggerRule,
-    depends_on_past: false,
-    wait_for_downstream: false,
+    depends_on_past: task.dependsOnPast ?? task.waitForDownstream ?? false,
+    wait_for_downstream: task.waitForDownstream ?? false,
     retries: task.retries,
     queue: task.queue,
     pool: task.pool,
@@ -113,9 +114,20 @@ function taskResponse(task: TaskSpec, { spec: dag }: CurrentVersionRow): TaskRes
     operator_name: task.operator,
     params: {},
     class_ref: { module_path: 'thence', class_name: task.operator },
-    is_mapped: false,
-    extra_links: [],
+    is_mapped: isMapped(task, dag),
+    extra_links: task.operator === 'TriggerDagRunOperator' ? [TRIGGERED_RUN] : [],
   };
+}
+
+/** By itself, or by a group around it. */
+function isMapped(task: TaskSpec, { groups }: DagSpec): boolean {
+  if (task.expand) return true;
+  for (let id = task.group; id !== null;) {
+    const group = groups.find((candidate) => candidate.id === id);
+    if (group?.expand) return true;
+    id = group?.parent ?? null;
+  }
+  return false;
 }
 
 function toTimeDelta(ms: number | null): z.input<typeof timeDelta> {
