@@ -26,8 +26,8 @@ export interface TestHttpServer {
   answer: (asked: Asked) => Answer;
 }
 
-/** Called at the top of a test file. */
-export function useHttpServer(): TestHttpServer {
+/** Called at the top of a test file. @param keep what it was asked outlives a test; otherwise each begins with none */
+export function useHttpServer({ keep = false } = {}): TestHttpServer {
   const asked: Asked[] = [];
   const state = { answer: (_asked: Asked): Answer => ({}) };
   let server: Server;
@@ -43,7 +43,7 @@ export function useHttpServer(): TestHttpServer {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
   beforeEach(() => {
-    asked.length = 0;
+    if (!keep) asked.length = 0;
     state.answer = () => ({});
   });
   afterAll(async () => {
