@@ -115,6 +115,7 @@ describe('event logs', () => {
     ['event_pattern=%25run|create%25', [1, 3]],
     ['owner_pattern=gr', [2]],
     ['dag_id_pattern=e_l', [1, 2]],
+    ['try_number=1', []],
     ['limit=1&offset=1', [2]],
   ])('?%s finds %j', async (query, expected) => {
     expect(await ids(query)).toEqual(expected);

@@ -25,6 +25,8 @@ export interface TestApi {
   readonly db: TestDatabase;
   readonly auth: Auth;
   readonly context: ApiContext;
+  /** URL of the server. */
+  readonly base: string;
   /** Signed in as `admin`, unless `headers` say otherwise. `body` is sent as JSON, a string as it is. */
   call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
   get(path: string): Promise<Answer>;
@@ -90,6 +92,9 @@ export function useApi(parts: { commands?: (db: TestDatabase) => Commands; logs?
     },
     get context() {
       return context;
+    },
+    get base() {
+      return base;
     },
     call,
     get: (path) => call('GET', path),

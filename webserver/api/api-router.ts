@@ -39,6 +39,8 @@ function handlerOf(route: Route, context: ApiContext, checkAnswers: boolean): Re
   return async (request, response) => {
     response.setHeader('Cache-Control', 'no-store');
     const user = route.isPublic ? null : await authenticate(request, context);
+    const closed = new AbortController();
+    response.once('close', () => closed.abort());
     const search = new URL(request.originalUrl, 'http://localhost').searchParams;
     const answer = await route.handle({
       params:
@@ -58,6 +60,7 @@ function handlerOf(route: Route, context: ApiContext, checkAnswers: boolean): Re
       body: route.body && validate(route.body, request.body, 'body', { hideInput: route.secretBody }),
       actor: { user: user?.username ?? 'anonymous', via: 'rest_api' },
       accepts: negotiate(request, route),
+      signal: closed.signal,
       context,
     } as never);
     if (answer instanceof OtherAnswer) return sendOther(answer, response);

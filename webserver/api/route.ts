@@ -32,6 +32,8 @@ export interface Call<P extends Shape, Q extends Shape, B extends z.ZodType | un
   readonly actor: Actor;
   /** The media type that the client likes best among `json` and the route's `otherTypes`. */
   readonly accepts: string;
+  /** Aborted when the client has gone, and when it has its answer. */
+  readonly signal: AbortSignal;
   readonly context: ApiContext;
 }
 

@@ -21,6 +21,7 @@ export interface EventLogFilter {
   readonly runId?: string;
   readonly taskId?: string;
   readonly mapIndex?: number;
+  readonly nothing?: boolean;
   readonly actor?: string;
   readonly action?: string;
   readonly excluded?: readonly string[];
@@ -62,6 +63,7 @@ export async function listEventLogs(
     .and('l.run_id = ?', filter.runId)
     .and('l.task_id = ?', filter.taskId)
     .and('l.map_index = ?', filter.mapIndex)
+    .and('NOT ?::boolean', filter.nothing)
     .and('l.actor = ?', filter.actor)
     .and('l.action = ?', filter.action)
     .and('l.action <> ALL (?::text[])', filter.excluded)

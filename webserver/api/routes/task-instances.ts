@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { TASK_STATES } from '../../../src/core/states';
 import { dagExists } from '../../../src/read-model/rest/dags';
 import { getRun } from '../../../src/read-model/rest/runs';
+import { readCompiledDag } from '../../../src/read-model/ui/dag-page';
 import { rangeOf } from '../../../src/read-model/rest/sql';
 import {
   getTaskInstance,
@@ -92,15 +93,14 @@ export const taskInstanceRoutes = [
     path: `${task}/listMapped`,
     id: 'get_mapped_task_instances',
     tag: 'Task Instance',
-    summary: 'The instances of a mapped task, by page; none before it is expanded',
+    summary: 'The instances of a mapped task, by page; none before it is expanded. A task that is not mapped has none to list: 404',
     params: ofTask,
     query: instances,
     response: taskInstanceCollection,
     errors: [400, 404],
     handle: async ({ params, query, context }) => {
       const { dag_id: dagId, dag_run_id: runId, task_id: taskId } = params;
-      if (!(await hasTask(context.database.pool, dagId, runId, taskId)))
-        throw notFound(`The task instance of run "${runId}" of DAG "${dagId}"`, taskId);
+      await holdToMapped(params, context);
       return page({ ...filterOf(query), dagId, runId, taskId, mapped: true }, query, context);
     },
   }),
@@ -141,6 +141,19 @@ function filterOf(query: z.output<typeof instances>): TaskInstanceFilter {
   };
 }
 
+/** @throws 404 */
+async function holdToMapped(params: z.output<typeof ofTask>, context: ApiContext): Promise<void> {
+  const { dag_id: dagId, dag_run_id: runId, task_id: taskId } = params;
+  const { pool } = context.database;
+  const plain = await getTaskInstance(pool, dagId, runId, taskId);
+  if (!plain) {
+    if (await hasTask(pool, dagId, runId, taskId)) return;
+    throw await noSuchInstance(params, -1, context);
+  }
+  const dag = plain.version_id === null ? null : await readCompiledDag(pool, plain.version_id);
+  if (dag?.tasks.get(taskId)?.expand === null) throw new ApiError(404, `Task "${taskId}" is not mapped`);
+}
+
 export async function page(
   filter: TaskInstanceFilter,
   query: { readonly limit: number; readonly offset: number; readonly order_by: readonly string[] },
@@ -150,21 +163,26 @@ export async function page(
   return { task_instances: taskInstances.map(taskInstanceResponse), total_entries: total };
 }
 
-/** @throws 404; of a mapped task without an index it says so */
 async function one(params: z.output<typeof ofTask>, mapIndex: number, context: ApiContext): Promise<z.input<typeof taskInstanceSchema>> {
   return taskInstanceResponse(await findTaskInstance(params, mapIndex, context));
 }
 
-export async function findTaskInstance(
+export async function findTaskInstance(params: z.output<typeof ofTask>, mapIndex: number, context: ApiContext): Promise<TaskInstanceRow> {
+  const { dag_id: dagId, dag_run_id: runId, task_id: taskId } = params;
+  const found = await getTaskInstance(context.database.pool, dagId, runId, taskId, mapIndex);
+  if (!found) throw await noSuchInstance(params, mapIndex, context);
+  return found;
+}
+
+/** Of a mapped task without an index it says so. */
+export async function noSuchInstance(
   { dag_id: dagId, dag_run_id: runId, task_id: taskId }: z.output<typeof ofTask>,
   mapIndex: number,
   { database }: ApiContext,
-): Promise<TaskInstanceRow> {
-  const found = await getTaskInstance(database.pool, dagId, runId, taskId, mapIndex);
-  if (found) return found;
+): Promise<ApiError> {
   if (mapIndex < 0 && (await hasTask(database.pool, dagId, runId, taskId)))
-    throw new ApiError(404, `Task "${taskId}" is mapped: say which of its instances, by map index, or list them with listMapped`);
-  throw notFound(`The task instance of run "${runId}" of DAG "${dagId}"`, mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`);
+    return new ApiError(404, `Task "${taskId}" is mapped: say which of its instances, by map index, or list them with listMapped`);
+  return notFound(`The task instance of run "${runId}" of DAG "${dagId}"`, mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`);
 }
 
 /** `~` is everything; a DAG or run that is named must be there. */

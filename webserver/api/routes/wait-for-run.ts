@@ -25,9 +25,9 @@ export const waitForRunRoutes = [
     response: z.unknown(),
     otherTypes: [ndjson],
     errors: [404],
-    handle: async ({ params, query, context }) => {
+    handle: async ({ params, query, signal, context }) => {
       const { dag_id: dagId, run_id: runId } = await findRun(params.dag_id, params.dag_run_id, context);
-      return new OtherAnswer(ndjson, looks({ dagId, runId, tasks: query.result ?? [] }, query.interval, context));
+      return new OtherAnswer(ndjson, looks({ dagId, runId, tasks: query.result ?? [] }, query.interval, signal, context));
     },
   }),
 ];
@@ -38,8 +38,8 @@ interface Wanted {
   readonly tasks: readonly string[];
 }
 
-async function* looks(wanted: Wanted, interval: number, { database }: ApiContext): AsyncIterable<string> {
-  for (;;) {
+async function* looks(wanted: Wanted, interval: number, signal: AbortSignal, { database }: ApiContext): AsyncIterable<string> {
+  while (!signal.aborted) {
     const run = await getRun(database.pool, wanted.dagId, wanted.runId);
     if (!run) return; // deleted meanwhile
     if (isRunFinished(run.state)) {
@@ -48,7 +48,8 @@ async function* looks(wanted: Wanted, interval: number, { database }: ApiContext
       return;
     }
     yield `${JSON.stringify({ state: run.state })}\n`;
-    await sleep(Math.max(interval, shortestSeconds) * 1000, undefined, { ref: false });
+    // The client that goes ends the sleep, too.
+    await sleep(Math.max(interval, shortestSeconds) * 1000, undefined, { ref: false, signal }).catch(() => undefined);
   }
 }
 
