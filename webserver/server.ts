@@ -26,6 +26,7 @@ import { loginRoutes, requireLogin } from './routes/login';
 import { poolRoutes } from './routes/pools';
 import { runRoutes } from './routes/run';
 import { taskRoutes } from './routes/task';
+import { userRoutes } from './routes/users';
 import { variableRoutes } from './routes/variables';
 import { triggerRoutes } from './routes/trigger';
 import { backfillRoutes } from './routes/backfills';
@@ -94,6 +95,7 @@ export function createWebserver(deps: WebserverDeps): Express {
   site.use(variableRoutes(context));
   site.use(connectionRoutes(context));
   site.use(poolRoutes(context));
+  site.use(userRoutes(context));
   site.use(adminRoutes(context));
   errorPages(context, site);
 

@@ -6,7 +6,7 @@ import { homeSecret } from './home-secret';
 import { hashPassword, verifyPassword } from './password';
 
 const username = 'admin';
-export const passwordFile = 'admin-password';
+const passwordFile = 'admin-password';
 
 /**
  * Sees to it that the user `admin` exists. A given password (THENCE_ADMIN_PASSWORD) becomes its password, also when it had another one.
@@ -31,7 +31,7 @@ export async function ensureAdmin({
         [username, await hashPassword(adminPassword)],
       );
     }
-    rmSync(path.join(home, passwordFile), { force: true }); // it would name a password that is no longer true
+    forgetAdminPassword(home);
     return { generated: null };
   }
   if (stored) return { generated: null };
@@ -42,6 +42,11 @@ export async function ensureAdmin({
     [username, await hashPassword(value)],
   );
   return { generated: rowCount === 1 ? value : null };
+}
+
+/** Deletes the file of the generated password, which would name one that is no longer true. */
+export function forgetAdminPassword(home: string): void {
+  rmSync(path.join(home, passwordFile), { force: true });
 }
 
 /** Twenty letters and digits that nobody confuses: over 110 bits. */

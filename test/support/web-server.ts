@@ -1,6 +1,7 @@
 /** A web server over a test's database, on a port of its own, and a visitor who keeps cookies. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Auth } from '../../src/auth/auth';
 import type { Config } from '../../src/config/config';
 import type { LogStore } from '../../src/logs/log-store';
 import { createWebserver } from '../../webserver/server';
@@ -19,13 +20,13 @@ export interface TestWebserver {
 
 export async function startTestWebserver(
   test: TestDatabase,
-  { config = {}, logStore = new MemoryLogs() }: { config?: Partial<Config>; logStore?: LogStore } = {},
+  { config = {}, logStore = new MemoryLogs(), auth = testAuth }: { config?: Partial<Config>; logStore?: LogStore; auth?: Auth } = {},
 ): Promise<TestWebserver> {
   const commands = recordingCommands(test.pool);
   const app = createWebserver({
     config: testConfig(config),
     database: test.database,
-    auth: testAuth,
+    auth,
     commands,
     logStore,
     secretKey: 'a key for tests',

@@ -28,7 +28,7 @@ export interface WebContext {
   readonly render: Renderer;
 }
 
-export type NavItem = 'overview' | 'dags' | 'variables' | 'connections' | 'pools' | 'jobs' | 'config' | null;
+export type NavItem = 'overview' | 'dags' | 'variables' | 'connections' | 'pools' | 'users' | 'jobs' | 'config' | null;
 
 export interface Page {
   readonly view: string;

@@ -1,10 +1,9 @@
-import { readFileSync, rmSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { generatePassword, passwordFile } from '../../auth/ensure-admin';
+import { forgetAdminPassword, generatePassword } from '../../auth/ensure-admin';
 import { ROLES } from '../../commands/change-users';
 import { ThenceError } from '../../core/errors';
 import { listUsers } from '../../read-model/cli/users';
@@ -62,8 +61,7 @@ export function users(command: Command): void {
       const { password, random } = await passwordOf(options);
       await withCommands(config, (commands) => commands.setPassword({ username, password }, actor));
       if (username === 'admin') {
-        // It would name a password that is no longer true.
-        rmSync(path.join(config.home, passwordFile), { force: true });
+        forgetAdminPassword(config.home);
         if (config.adminPassword !== null)
           note('THENCE_ADMIN_PASSWORD is set: the next start of "thence standalone" gives admin that password again');
       }
