@@ -28,6 +28,7 @@ import { runRoutes } from './routes/run';
 import { taskRoutes } from './routes/task';
 import { userRoutes } from './routes/users';
 import { variableRoutes } from './routes/variables';
+import { verbRoutes } from './routes/verbs';
 import { triggerRoutes } from './routes/trigger';
 import { backfillRoutes } from './routes/backfills';
 import { hashOfFolder } from './ui/assets';
@@ -89,6 +90,7 @@ export function createWebserver(deps: WebserverDeps): Express {
   site.use(dagListRoutes(context));
   site.use(triggerRoutes(context));
   site.use(backfillRoutes(context));
+  site.use(verbRoutes(context));
   site.use(taskRoutes(context));
   site.use(runRoutes(context));
   site.use(dagRoutes(context));

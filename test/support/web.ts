@@ -1,7 +1,7 @@
 /** What tests of the pages hand to the web server in place of parts that they do not test. */
 import type { Pool } from 'pg';
 import type { Auth } from '../../src/auth/auth';
-import type { Actor, Commands } from '../../src/commands/commands';
+import type { Actor, Commands, TaskPlan } from '../../src/commands/commands';
 import { createCommands } from '../../src/commands/create-commands';
 import type { CommandContext } from '../../src/commands/context';
 import { ThenceError } from '../../src/core/errors';
@@ -28,6 +28,16 @@ export interface RecordedCall {
 
 /** With which the web server of tests stores variables and connections. */
 export const testCipher = createCipher(['a secret key for tests']);
+
+/** One task of the run. */
+function planOf({ dagId, runId }: { dagId: string; runId?: string | null }): TaskPlan {
+  const of = { runId: runId ?? 'r1', version: 1 };
+  return {
+    dagId,
+    runs: [{ ...of, run: 1, logicalDate: null, from: 'failed', to: 'running' }],
+    items: [{ ...of, taskId: 'a', mapIndex: -1, state: 'failed', action: 'clear' }],
+  };
+}
 
 /** Remembers what it was asked; pausing, and what the administration stores, is carried out, as the pages show its effect. */
 export function recordingCommands(pool: Pool): Commands & { readonly calls: RecordedCall[] } {
@@ -67,8 +77,16 @@ export function recordingCommands(pool: Pool): Commands & { readonly calls: Reco
     },
     async clearRun(request, actor) {
       call('clearRun', request, actor);
-      return { dagId: request.dagId, runs: [], items: [] };
+      return planOf(request);
     },
+    planClearRun: async (request) => (call('planClearRun', request), planOf(request)),
+    planClear: async (request) => (call('planClear', request), planOf(request)),
+    planMark: async (request) => (call('planMark', request), planOf(request)),
+    clearTasks: async (request, actor) => (call('clearTasks', request, actor), planOf(request)),
+    markTasks: async (request, actor) => (call('markTasks', request, actor), planOf(request)),
+    rerunFrom: async (request, actor) => (call('rerunFrom', request, actor), planOf(request)),
+    deleteRun: async (request, actor) => call('deleteRun', request, actor),
+    setTaskNote: async (request, actor) => call('setTaskNote', request, actor),
     async dryRunBackfill(request) {
       call('dryRunBackfill', request);
       const at = Date.parse('2026-01-01T00:00:00Z');

@@ -40,6 +40,9 @@ describe('a form without its token', () => {
     ['/dags/shop/runs/r1/mark', { state: 'success' }],
     ['/dags/shop/runs/r1/clear', {}],
     ['/dags/shop/runs/r1/note', { note: 'x' }],
+    ['/dags/shop/runs/r1/delete', {}],
+    ['/dags/shop/runs/r1/tasks/a/mark', { state: 'success' }],
+    ['/dags/shop/runs/r1/tasks/a/rerun', {}],
     ['/logout', {}],
   ])('is refused at %s', async (address, form) => {
     for (const given of [form, { ...form, _csrf: 'guessed' }]) {
@@ -118,12 +121,14 @@ describe('the trigger form', () => {
 });
 
 describe('a run', () => {
-  it('is marked and cleared', async () => {
+  it('is marked, and is deleted after a question', async () => {
     await visitor.post('/dags/shop/runs/r1/mark', { _csrf: token, state: 'success' });
-    await visitor.post('/dags/shop/runs/r1/clear', { _csrf: token });
+    expect(await (await visitor.get('/dags/shop/runs/r1/delete')).text()).toContain('This cannot be undone');
+    const response = await visitor.post('/dags/shop/runs/r1/delete', { _csrf: token });
+    expect(response.headers.get('location')).toBe('/dags/shop/runs');
     expect(web.commands.calls.map(({ command, request }) => [command, request])).toEqual([
       ['markRun', { dagId: 'shop', runId: 'r1', state: 'success' }],
-      ['clearRun', { dagId: 'shop', runId: 'r1' }],
+      ['deleteRun', { dagId: 'shop', runId: 'r1' }],
     ]);
   });
 
@@ -131,6 +136,72 @@ describe('a run', () => {
     const response = await visitor.post('/dags/shop/runs/r1/mark', { _csrf: token, state: 'running' });
     expect(response.status).toBe(422);
     expect(web.commands.calls).toEqual([]);
+  });
+});
+
+describe('clear, mark and re-run', () => {
+  const seenIn = (html: string) => /name="seen" value="([0-9a-f]+)"/.exec(html)?.[1] ?? '';
+  const asked = () => web.commands.calls.map(({ command, request }) => [command, request]);
+
+  it('list what they would do before they do it', async () => {
+    const html = await (await visitor.get('/dags/shop/runs/r1/clear')).text();
+    expect(html).toContain('Clear 1 task instance');
+    const response = await visitor.post('/dags/shop/runs/r1/clear', { _csrf: token, seen: seenIn(html), instances: 'all' });
+    expect(response.status).toBe(303);
+    const request = { dagId: 'shop', runId: 'r1', onlyFailed: false };
+    expect(asked()).toEqual([
+      ['planClearRun', request],
+      ['clearRun', request],
+    ]);
+  });
+
+  it('show the list again when something else was chosen than what it was for', async () => {
+    const seen = seenIn(await (await visitor.get('/dags/shop/runs/r1/tasks/a/clear')).text());
+    const form = { _csrf: token, instances: 'all', upstream: 'true', only_failed: 'true', version: 'own', past: 'true', note: 'again' };
+    web.commands.calls.splice(0);
+    const first = await visitor.post('/dags/shop/runs/r1/tasks/a/clear', { ...form, seen });
+    expect(first.status).toBe(200);
+    const second = await visitor.post('/dags/shop/runs/r1/tasks/a/clear', { ...form, seen: seenIn(await first.text()) });
+    expect(second.headers.get('location')).toBe('/dags/shop/runs/r1/tasks/a');
+    const request = {
+      dagId: 'shop', runId: 'r1', tasks: ['a'], upstream: true, downstream: false, past: true, future: false, onlyFailed: true, onlyRunning: false,
+      version: 'own', note: 'again',
+    }; // prettier-ignore
+    expect(asked()).toEqual([
+      ['planClear', request],
+      ['clearTasks', request],
+    ]);
+  });
+
+  it('mark one instance of a mapped task, or all', async () => {
+    const address = '/dags/shop/runs/r1/tasks/a/mark?map_index=4';
+    for (const instances of ['one', 'all']) {
+      const form = { _csrf: token, instances, state: 'skipped' };
+      const seen = seenIn(await (await visitor.post(address, { ...form, intent: 'preview' })).text());
+      await visitor.post(address, { ...form, seen });
+    }
+    const marks = web.commands.calls.filter(({ command }) => command === 'markTasks').map(({ request }) => request);
+    expect(marks).toMatchObject([
+      { tasks: [['a', 4]], state: 'skipped' },
+      { tasks: ['a'], state: 'skipped' },
+    ]);
+  });
+
+  it('run again from a task with the params of its run, edited', async () => {
+    const address = '/dags/shop/runs/r1/tasks/a/rerun';
+    expect(await (await visitor.get(address)).text()).toMatch(/name="param.limit" type="number" value="5"/);
+    const form = { _csrf: token, instances: 'all', 'param.region': '"us"', 'param.limit': '8' };
+    const seen = seenIn(await (await visitor.post(address, { ...form, intent: 'preview' })).text());
+    await visitor.post(address, { ...form, seen });
+    expect(web.commands.calls.at(-1)).toMatchObject({
+      command: 'rerunFrom',
+      request: { task: 'a', conf: { region: 'us', limit: 8, dry: false } },
+    });
+  });
+
+  it('keep a note on a task', async () => {
+    await visitor.post('/dags/shop/runs/r1/tasks/a/note?map_index=2', { _csrf: token, note: 'known' });
+    expect(asked()).toEqual([['setTaskNote', { dagId: 'shop', runId: 'r1', taskId: 'a', mapIndex: 2, note: 'known' }]]);
   });
 });
 

@@ -3,6 +3,7 @@
  * data-confirm  asks first
  * data-filter   a form whose fields filter the page as they change
  * data-dialog   a link whose page opens in a dialog
+ * data-plan     a form that lists what it would change, in [data-plan-result]: made anew as its fields change
  * data-stay     a button whose answer is shown in its form, in [data-answer]
  * data-into     a file whose text is put into the field of this id
  */
@@ -17,6 +18,7 @@ export function start() {
   document.addEventListener('submit', (event) => void onSubmit(event));
   document.addEventListener('input', onFilter);
   document.addEventListener('change', onFilter);
+  document.addEventListener('input', onPlan);
   document.addEventListener('change', (event) => void onFile(event));
   document.addEventListener('click', (event) => void onClick(event));
   dialog?.addEventListener('click', (event) => {
@@ -115,6 +117,40 @@ function fail(form, text) {
 async function onFile({ target }) {
   const field = target.dataset?.into && document.getElementById(target.dataset.into);
   if (field && target.files.length > 0) field.value = await target.files[0].text();
+}
+
+let planTimer = 0;
+function onPlan(event) {
+  const form = event.target.closest?.('form[data-plan]');
+  if (!form) return;
+  clearTimeout(planTimer);
+  const place = form.querySelector('[data-plan-result]');
+  place.inert = true;
+  planTimer = setTimeout(() => void plan(form), event.target.matches('input[type=checkbox], select') ? 0 : 300);
+}
+
+let plans = 0;
+async function plan(form) {
+  const number = ++plans;
+  const url = new URL(form.getAttribute('action'), location.href);
+  url.searchParams.set('fragment', '1');
+  const body = new URLSearchParams(new FormData(form));
+  body.set('intent', 'preview');
+  try {
+    const response = await fetch(url, { method: 'POST', body, credentials: 'same-origin' });
+    if (response.status === 401) return location.reload();
+    const text = await response.text();
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    // Something was changed once more meanwhile: that answer is the one to show.
+    if (number !== plans || !form.isConnected) return;
+    const template = document.createElement('template');
+    template.innerHTML = text;
+    showTimes(template.content);
+    form.querySelector('[data-plan-result]').replaceWith(template.content.querySelector('[data-plan-result]'));
+    form.querySelector('[data-error]').hidden = true;
+  } catch {
+    if (number === plans) fail(form, 'The server does not answer. Try again.');
+  }
 }
 
 let filterTimer = 0;

@@ -60,12 +60,6 @@ export function runRoutes(context: WebContext): Router {
     answerForm(request, response, context.links.run(dagId, runId), `${runId} is marked ${state}.`);
   });
 
-  router.post('/dags/:dagId/runs/:runId/clear', async (request, response) => {
-    const [dagId, runId] = [param(request, 'dagId'), param(request, 'runId')];
-    await context.commands.clearRun({ dagId, runId }, actorOf(request));
-    answerForm(request, response, context.links.run(dagId, runId), `${runId} starts again.`);
-  });
-
   router.post('/dags/:dagId/runs/:runId/note', async (request, response) => {
     const [dagId, runId] = [param(request, 'dagId'), param(request, 'runId')];
     await context.commands.setRunNote({ dagId, runId, note: field(request, 'note') || null }, actorOf(request));

@@ -6,7 +6,7 @@ import type { DagHead } from '../../src/read-model/ui/dag-page';
 import { readCompiledDag } from '../../src/read-model/ui/dag-page';
 import { actorOf, answerForm, field, param, sendPage, wantsJson } from '../ui/context';
 import type { WebContext } from '../ui/context';
-import { confOfForm, paramFields } from '../ui/params-form';
+import { confOfForm, paramFields, valuesOfForm } from '../ui/params-form';
 import type { ParamField } from '../ui/params-form';
 import { loadDag } from './dag';
 
@@ -22,7 +22,7 @@ export function triggerRoutes(context: WebContext): Router {
   router.post('/dags/:dagId/trigger', async (request, response) => {
     const dag = await loadDag(context, param(request, 'dagId'));
     const fields = await fieldsOf(context, dag);
-    const values = (request.body ?? {}) as Record<string, string>;
+    const values = valuesOfForm(fields, (request.body ?? {}) as Record<string, string>);
     try {
       const run = await context.commands.triggerRun(
         {

@@ -107,6 +107,23 @@ export function confOfForm(fields: readonly ParamField[], values: Readonly<Recor
   return { ...conf, ...parseConf(values['conf']) };
 }
 
+/** What a form's fields show of a run's conf; what has no field is JSON under `conf`. */
+export function valuesOfConf(fields: readonly ParamField[], conf: JsonObject): Record<string, string> {
+  const values: Record<string, string> = {};
+  const rest: Record<string, JsonValue> = { ...conf };
+  for (const { name, control } of fields) {
+    if (conf[name] !== undefined) values[`param.${name}`] = initialText(control, conf[name]);
+    delete rest[name];
+  }
+  return Object.keys(rest).length === 0 ? values : { ...values, conf: JSON.stringify(rest, null, 2) };
+}
+
+/** What was sent, with the switches that are off: browsers leave them out. */
+export function valuesOfForm(fields: readonly ParamField[], sent: Readonly<Record<string, string>>): Record<string, string> {
+  const off = fields.filter(({ control }) => control === 'switch').map(({ name }) => [`param.${name}`, 'false']);
+  return { ...(Object.fromEntries(off) as Record<string, string>), ...sent };
+}
+
 function parseField(field: ParamField, value: string): JsonValue {
   switch (field.control) {
     case 'number':
