@@ -8,6 +8,7 @@ import { migrate } from '../../src/db/migrate';
 import { createWebserver } from '../../webserver/server';
 import { testConfig } from './config';
 import { fillShowcase } from './ui-fixtures';
+import { fillMapped } from './ui-mapped-fixtures';
 import { recordingCommands, silentLogger, testAuth, testCipher } from './web';
 
 async function main(): Promise<void> {
@@ -20,6 +21,8 @@ async function main(): Promise<void> {
   await database.pool.query(`TRUNCATE ${rows.map((row) => row.name).join(', ')} RESTART IDENTITY CASCADE`);
   await database.pool.query("INSERT INTO pool (name, slots, description) VALUES ('default_pool', 128, 'Default pool')");
   const { logs } = await fillShowcase(database.pool, { large: true });
+  await fillMapped(database.pool);
+  await fillMapped(database.pool, { dagId: 'file_loads_many', instances: 100_000 });
   const commands = recordingCommands(database.pool);
   const app = createWebserver({
     config: testConfig(), database, auth: testAuth, commands, logStore: logs, secretKey: 'preview', cipher: testCipher, logger: silentLogger, metrics: async () => '',
