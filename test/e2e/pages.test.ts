@@ -191,16 +191,36 @@ describe('a run', () => {
 });
 
 describe('what cannot be taken back', () => {
+  const since = (before: number) => web.commands.calls.slice(before).filter(({ command }) => !command.startsWith('plan'));
+
   it('is asked about first', async () => {
+    await insertRun(test.pool, { dagId: 'followed', runId: 'r3', state: 'running' });
+    await show('/dags/followed/runs/r3');
+    const before = web.commands.calls.length;
+    await page.click('text=Mark failed');
+    await page.click('#confirm >> text=Cancel');
+    expect(since(before)).toEqual([]);
+    await page.click('text=Mark failed');
+    await page.click('#confirm >> text=Continue');
+    await page.waitForSelector('.toast >> text=r3');
+    expect(since(before)).toMatchObject([{ command: 'markRun', request: { dagId: 'followed', runId: 'r3', state: 'failed' } }]);
+  });
+
+  it('lists what a clear would do, anew with each choice, before it does it', async () => {
     await show('/dags/followed/runs/r2');
     const before = web.commands.calls.length;
-    await page.click('text=Run again');
-    await page.click('#confirm >> text=Cancel');
-    expect(web.commands.calls.length).toBe(before);
-    await page.click('text=Run again');
-    await page.click('#confirm >> text=Continue');
-    await page.waitForSelector('.toast >> text=r2 starts again');
-    expect(web.commands.calls.slice(before)).toMatchObject([{ command: 'clearRun', request: { dagId: 'followed', runId: 'r2' } }]);
+    await page.click('.actions >> text=Clear');
+    await page.waitForSelector('dialog .plan >> text=runs again');
+    await page.check('dialog [name=only_failed]');
+    await page.fill('dialog [name=note]', 'again');
+    await eventually(() =>
+      expect(web.commands.calls.at(-1)).toMatchObject({ command: 'planClearRun', request: { onlyFailed: true, note: 'again' } }),
+    );
+    await page.click('dialog [data-plan-result]:not([inert]) >> text=Clear 1 task instance');
+    await page.waitForSelector('.toast >> text=r2 is cleared');
+    expect(since(before)).toMatchObject([
+      { command: 'clearRun', request: { dagId: 'followed', runId: 'r2', onlyFailed: true, note: 'again' } },
+    ]);
   });
 });
 
