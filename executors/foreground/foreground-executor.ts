@@ -4,6 +4,7 @@
  */
 import os from 'node:os';
 import path from 'node:path';
+import { nounOf } from '../../src/core/workload';
 import type { Outcome, UserWork } from '../../src/core/workload';
 import type { LogLine } from '../../src/logs/log-store';
 import { attemptScope } from '../../src/runner/attempt-scope';
@@ -108,14 +109,14 @@ export class ForegroundExecutor implements Executor {
   private exitUnlessTask(code: number | string | null | undefined): never {
     const scope = attemptScope.getStore();
     if (scope === undefined || scope === 'outside') return this.exit(code);
-    throw new Error(exitSentence(Number(code ?? process.exitCode ?? 0)));
+    throw new Error(exitSentence(Number(code ?? process.exitCode ?? 0), this.running ? nounOf(this.running.task) : 'task'));
   }
 
   private stopRunning(why: StopReason, graceMs: number): void {
     const { running } = this;
     if (!running || running.grace) return;
     this.host.stop(running.task.attemptId, why);
-    const end = stoppedEnd(why, running.task.executionTimeoutMs, `It did not end within ${graceMs / 1000} s and was left behind.`);
+    const end = stoppedEnd(why, running.task, `It did not end within ${graceMs / 1000} s and was left behind.`);
     running.grace = setTimeout(() => running.giveUp(end), graceMs);
   }
 

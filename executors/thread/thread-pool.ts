@@ -9,6 +9,7 @@ import os from 'node:os';
 import { Piscina } from 'piscina';
 import type { Worker } from 'node:worker_threads';
 import { compiledEntry } from '../../src/config/package-root';
+import { nounOf } from '../../src/core/workload';
 import type { AttemptOutcome, Outcome, UserWork } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
 import type { ExecutionApi } from '../../src/execution-api/execution-api';
@@ -201,7 +202,7 @@ export class ThreadPool {
     this.release(running);
     if (running.said) return void this.running.delete(running.task.attemptId);
     if (running.aborted) return; // our own doing: see terminate
-    this.end(running, describeThreadEnd(error));
+    this.end(running, describeThreadEnd(error, nounOf(running.task)));
   }
 
   private async terminate(running: Running): Promise<void> {
@@ -219,7 +220,7 @@ export class ThreadPool {
     await ended;
     this.killChildren(running); // those whose message came last
     const how = `It did not end within ${this.options.killGraceMs / 1000} s, so its thread was terminated.`;
-    this.end(running, stoppedEnd(running.stopped!, running.task.executionTimeoutMs, how));
+    this.end(running, stoppedEnd(running.stopped!, running.task, how));
   }
 
   private abort(running: Running): void {
@@ -257,14 +258,14 @@ export class ThreadPool {
   }
 }
 
-function describeThreadEnd(error: unknown): Outcome {
+function describeThreadEnd(error: unknown, what: 'task' | 'callback'): Outcome {
   const { name, message, stack } = errorInfo(error);
   const exit = /^worker exited with code: (\d+)$/.exec(message);
-  if (exit) return failed('killed', exitSentence(Number(exit[1])));
+  if (exit) return failed('killed', exitSentence(Number(exit[1]), what));
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return failed(
       'oom',
-      'The task ran out of JavaScript heap memory, which ended its thread. Give it more with `resources: { memoryMb }`, or hold less at once.',
+      `The ${what} ran out of JavaScript heap memory, which ended its thread. Give it more with \`resources: { memoryMb }\`, or hold less at once.`,
     );
   }
   return { kind: 'failed', error: { name, message, stack }, retryable: true, reason: 'executed' };

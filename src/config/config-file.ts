@@ -38,6 +38,9 @@ function evaluate(file: string): unknown {
 
 /** What a module in JavaScript or TypeScript that the configuration names exports. @throws ThenceError (CONFIG) */
 export function evaluateModule(file: string): unknown {
+  // For the lines in errors. (Absent in old versions of Node, where they stay on.)
+  const { sourceMapsEnabled } = process as { readonly sourceMapsEnabled?: boolean };
+  process.setSourceMapsEnabled(true);
   const Loaded = Module as unknown as ModuleInternals & { _nodeModulePaths(from: string): string[] };
   try {
     const loaded = new Loaded(file);
@@ -47,8 +50,18 @@ export function evaluateModule(file: string): unknown {
     return loaded.exports;
   } catch (error) {
     const why = (error as { message?: string } | null)?.message ?? String(error);
-    throw new ThenceError('CONFIG', `${file} could not be loaded: ${why}`, { cause: error });
+    throw new ThenceError('CONFIG', `${file} could not be loaded: ${why}${placeOf(error, file)}`, { cause: error });
+  } finally {
+    if (sourceMapsEnabled === false) process.setSourceMapsEnabled(false);
   }
+}
+
+/** Where in it an error was thrown; '' when nothing says so, and for what esbuild refused, which says it itself. */
+function placeOf(error: unknown, file: string): string {
+  const { stack } = (error ?? {}) as { stack?: unknown };
+  const frame = typeof stack === 'string' ? stack.split('\n').find((line) => /^\s+at /.test(line) && line.includes(`${file}:`)) : undefined;
+  const place = frame === undefined ? null : /:(\d+):\d+\)?$/.exec(frame);
+  return place ? ` (line ${place[1]})` : '';
 }
 
 /** With its local imports; packages stay external. esbuild is loaded only here, since most projects have no such file. */
@@ -61,6 +74,7 @@ function toCommonJs(file: string): string {
     platform: 'node',
     format: 'cjs',
     target: 'node20',
+    sourcemap: 'inline',
     write: false,
     logLevel: 'silent',
   });

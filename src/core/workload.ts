@@ -117,6 +117,9 @@ export function subjectOf(work: UserWork): string {
   return task ? instanceName(task) : work.run.dagId;
 }
 
+/** For sentences about it. */
+export const nounOf = (work: UserWork): 'task' | 'callback' => (work.kind === 'run-task' ? 'task' : 'callback');
+
 /** 'load', or 'load[3]' of a mapped task. */
 export const instanceName = ({ taskId, mapIndex }: { readonly taskId: string; readonly mapIndex: number }) =>
   mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;

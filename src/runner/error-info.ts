@@ -47,9 +47,9 @@ const ourFolders = [
 ];
 
 function isOurs(line: string): boolean {
-  return (
-    /^\s+at /.test(line) && (/\(?node:/.test(line) || line.includes('<anonymous>') || ourFolders.some((folder) => line.includes(folder)))
-  );
+  // '(<anonymous>)' is a place in V8 itself; a function without a name is 'at <anonymous> (/dags/a.ts:3:9)'.
+  const isNodes = /\(?node:/.test(line) || line.includes('(<anonymous>)');
+  return /^\s+at /.test(line) && (isNodes || ourFolders.some((folder) => line.includes(folder)));
 }
 
 function withCause(stack: string, cause: unknown, depth: number): string {

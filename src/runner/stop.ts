@@ -15,9 +15,12 @@ export class TaskStopped extends Error {
   constructor(
     readonly why: StopReason,
     timeoutMs: number | null = null,
+    what: 'task' | 'callback' = 'task',
   ) {
     const limit = why === 'timeout' && timeoutMs !== null ? ` of ${timeoutMs / 1000} s` : '';
-    super(`The task was stopped: ${sentences[why]}${limit}.`);
+    const sentence =
+      why === 'timeout' && what === 'callback' ? 'it, or those of the same event together, ran longer than the limit' : sentences[why];
+    super(`The ${what} was stopped: ${sentence}${limit}.`);
   }
 }
 

@@ -70,7 +70,8 @@ export class RunCallbacks implements Service {
       if (!rows[0]) return ran;
       ran = true;
       const row = rows[0];
-      lanes.runCallback(this.toWork(row), (outcome) => void this.record(row, owner, outcome));
+      const work = this.toWork(row);
+      lanes.runCallback(work, (outcome) => void this.record(row, owner, work.logPath, outcome));
     }
     return ran;
   }
@@ -113,13 +114,13 @@ export class RunCallbacks implements Service {
   }
 
   /** Kept trying while the database is away: a row that stays taken is run once more when this session ends. */
-  private async record(row: CallbackRow, owner: SessionId, { outcome }: AttemptOutcome): Promise<void> {
+  private async record(row: CallbackRow, owner: SessionId, logPath: string, { outcome }: AttemptOutcome): Promise<void> {
     const { database, logger } = this.deps;
     const lost = outcome.kind === 'lost' || outcome.kind === 'not-started';
     const again = lost && row.tries < MOST_TRIES;
     if (outcome.kind !== 'success') {
       const what = `the ${row.event} callback of ${row.task_id === null ? 'DAG' : `task "${row.task_id}" of DAG`} "${row.dag_id}" in run ${row.run_id}`;
-      logger.warn(`${what} ${lost ? `was lost${again ? ' and is run again' : ' too often'}` : 'failed'}; see its log`);
+      logger.warn(`${what} ${lost ? `was lost${again ? ' and is run again' : ' too often'}` : 'failed'}; see ${logPath}`);
     }
     try {
       await database.pool.query(RECORD, [row.id, owner, row.tries, again, outcome.kind, again ? 2 ** row.tries : 0]);

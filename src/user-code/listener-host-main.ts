@@ -4,6 +4,7 @@
  */
 import { evaluateModule } from '../config/config-file';
 import type { Listener, ListenerEvent } from '../core/listener';
+import { errorInfo, errorText } from '../runner/error-info';
 import { startBlockedWatch } from './blocked-watch';
 import type { FromListenerHost, ToListenerHost } from './listener-host-protocol';
 
@@ -17,6 +18,7 @@ let listener: Listener = {};
 
 function load(file: string): void {
   try {
+    process.setSourceMapsEnabled(true);
     const exported = evaluateModule(file) as { readonly listener?: unknown; readonly default?: unknown } | null;
     const found = exported?.listener ?? exported?.default;
     if (!isListener(found)) throw new Error(`${file} exports no \`listener\` with onTaskState(event) or onRunState(event)`);
@@ -40,7 +42,7 @@ async function hear(events: readonly ListenerEvent[]): Promise<void> {
       if (event.kind === 'task') await listener.onTaskState?.(event.event);
       else await listener.onRunState?.(event.event);
     } catch (error) {
-      console.error(`the listener failed at an event of DAG "${event.event.dagId}":`, error);
+      console.error(`the listener failed at an event of DAG "${event.event.dagId}": ${errorText(errorInfo(error))}`);
     }
     const isLast = at === events.length - 1;
     if (!isLast && performance.now() - since < PROGRESS_MS) continue;
@@ -55,7 +57,7 @@ process.send = undefined;
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => exit(0));
 // A promise that nobody waits for ends nothing.
-process.on('unhandledRejection', (error) => console.error('the listener left a rejected promise behind:', error));
+process.on('unhandledRejection', (error) => console.error(`the listener left a rejected promise behind: ${errorText(errorInfo(error))}`));
 // Ends this process with its parent, whatever it is busy with; whether it gets on is for the parent to see.
 startBlockedWatch({ parentPid: Number(process.argv[2]), quietMs: Infinity });
 process.on('message', (message: ToListenerHost) => {

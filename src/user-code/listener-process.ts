@@ -45,6 +45,8 @@ export class ListenerProcess {
   private batch = 0;
   private underWay = 0;
   private failures = 0;
+  /** Why we ended the process. */
+  private problem: string | null = null;
   private timer: NodeJS.Timeout | null = null;
   private restarting: NodeJS.Timeout | null = null;
   private stopping = false;
@@ -137,7 +139,7 @@ export class ListenerProcess {
         this.isLoaded = true;
         break;
       case 'load-failed':
-        this.logger.error(`a listener could not be loaded: ${message.message}`);
+        this.problem = `a listener could not be loaded: ${message.message}`;
         return this.kill();
       case 'told':
         this.failures = 0;
@@ -164,7 +166,7 @@ export class ListenerProcess {
 
   private waitFor(what: string): void {
     this.wait(() => {
-      this.logger.error(`the listener ${this.file} ${what} for ${this.patienceMs / 1000} s and is ended`);
+      this.problem = `the listener ${this.file} ${what} for ${this.patienceMs / 1000} s and was ended`;
       this.kill();
     });
   }
@@ -181,6 +183,8 @@ export class ListenerProcess {
   private ended(child: ChildProcess, how: string): void {
     if (child.pid !== undefined) killGroup(child.pid); // what is left of the group
     this.wait(null);
+    const { problem } = this;
+    this.problem = null;
     this.child = null;
     this.isLoaded = false;
     if (this.underWay > 0) this.lose(this.underWay);
@@ -188,7 +192,8 @@ export class ListenerProcess {
     this.onQuiet();
     if (this.stopping) return;
     const pauseMs = Math.min(LONGEST_PAUSE_MS, this.pauseMs * 2 ** this.failures++);
-    this.logger.warn(`the process of the listener ${this.file} ended ${how}; another one starts in ${pauseMs / 1000} s`);
+    const what = problem ?? `the process of the listener ${this.file} ended ${how}`;
+    this.logger.error(`${what}; it is started again in ${pauseMs / 1000} s`);
     this.restarting = setTimeout(() => this.start(), pauseMs);
   }
 

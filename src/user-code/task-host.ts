@@ -3,6 +3,7 @@
  * and says whether it left the place as it was.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { nounOf } from '../core/workload';
 import type { AttemptOutcome, BundleCode, Outcome, UserWork } from '../core/workload';
 import type { OperatorHost } from '../dag/context';
 import type { ExecutionApi } from '../execution-api/execution-api';
@@ -67,7 +68,8 @@ export class TaskHost {
     const outcome = await attemptScope.run(scope, () => this.perform(task, scope));
     const figures = meter?.() ?? { cpuMs: null, peakKb: null };
     const left = killChildren(this.options.runDir, scope);
-    if (left > 0) scope.log.write('warn', 'thence', `The task left ${left} child process${left === 1 ? '' : 'es'} running; killed.`);
+    if (left > 0)
+      scope.log.write('warn', 'thence', `The ${nounOf(task)} left ${left} child process${left === 1 ? '' : 'es'} running; killed.`);
     scope.ended = true;
     scope.log.end();
     return { attemptId: task.attemptId, outcome, ...figures };
@@ -90,14 +92,14 @@ export class TaskHost {
       this.scope?.log.write(
         'warn',
         'thence',
-        `The task left something running (${what.join(', ')}): await it, clear it or close it. Its host is not used again.`,
+        `The ${this.task ? nounOf(this.task) : 'task'} left something running (${what.join(', ')}): await it, clear it or close it. Its host is not used again.`,
       );
     return false;
   }
 
   stop(attemptId: string, why: StopReason): void {
     if (this.task?.attemptId !== attemptId || this.scope?.ended) return;
-    this.stopper.stop(new TaskStopped(why, this.task.executionTimeoutMs));
+    this.stopper.stop(new TaskStopped(why, this.task.executionTimeoutMs, nounOf(this.task)));
   }
 
   /** Puts the process back as it was (the foreground executor's process goes on). */
@@ -132,7 +134,11 @@ export class TaskHost {
     const uncaught = new Promise<Outcome>((resolve) => {
       this.fail = (error) => {
         this.haunted = true;
-        log.write('error', 'thence', 'An exception that nobody caught, or a rejected promise that nobody awaited, ended the task:');
+        log.write(
+          'error',
+          'thence',
+          `An exception that nobody caught, or a rejected promise that nobody awaited, ended the ${nounOf(task)}:`,
+        );
         resolve(stopper.reason ? stoppedOutcome(stopper.reason, null, log) : failedOutcome(error, log, true));
       };
     });

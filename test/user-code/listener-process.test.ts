@@ -58,9 +58,9 @@ test('a listener is told all events in their order, one at a time, and sees no s
 });
 
 test('what a listener throws is logged, and it is told the next event', async () => {
-  listen(`export const listener = { onRunState({ runId }: any) { if (runId === '1') throw new Error('not this one'); write(runId); } };`).tell(
-    runs(0, 3),
-  );
+  listen(
+    `export const listener = { onRunState({ runId }: any) { if (runId === '1') throw new Error('not this one'); write(runId); } };`,
+  ).tell(runs(0, 3));
   await told(['0', '2']);
   await eventually(() => logged.some((line) => line.includes('not this one')));
 });
@@ -70,7 +70,7 @@ test('one that ends its process is started again, and is told what was not hande
   listener.tell(runs(0, 102));
   await told(['0', '100', '101']);
   expect(listener.lost).toBe(100);
-  expect(logged.join('\n')).toMatch(/ended with exit code 3; another one starts in 0.02 s/);
+  expect(logged.join('\n')).toMatch(/ended with exit code 3; it is started again in 0.02 s/);
 });
 
 test.each([
@@ -93,6 +93,26 @@ test('events for which the queue has no room are dropped and counted', async () 
   expect(listener.lost).toBe(3);
 });
 
+test.each([
+  ['a syntax error', 'export const listener = {\n  onRunState( { }\n};', /listener_\d+\.ts:5:\d+: ERROR: /],
+  ['what it throws', '\nconst nothing: any = null;\nnothing.at(0);\n', /reading 'at'\) \(line 5\); it is started again in/],
+  ['an import that is not there', "import { a } from 'no-such-package';\na();", /Cannot find module 'no-such-package'/],
+  ['a process.exit', 'process.exit(4);', /the process of the listener \S+ ended with exit code 4; it is started again in/],
+  ['a loop without end', 'for (;;);', /has not loaded for 1.5 s and was ended; it is started again in/],
+])('%s while it is loaded is said, with its place, and the file is taken once it is good', async (_name, source, sentence) => {
+  const before = logged.length;
+  const listener = listen(source, { patienceMs: 1_500 });
+  listener.tell([run('first')]);
+  await eventually(() => expect(logged.slice(before).join('\n')).toMatch(sentence));
+  const file = path.join(folder, `listener_${files}.ts`);
+  writeFileSync(
+    file,
+    `import { appendFileSync } from 'node:fs';\nexport const listener = { onRunState: ({ runId }: any) => appendFileSync(${JSON.stringify(journal)}, runId + '\\n') };`,
+  );
+  await told(['first']);
+  expect(listener.lost).toBe(0);
+});
+
 test('a listener that cannot be loaded says why, and holds up nobody', async () => {
   const listener = listen(`export const listner = {};`);
   listener.tell(runs(0, 2));
@@ -102,7 +122,9 @@ test('a listener that cannot be loaded says why, and holds up nobody', async () 
 });
 
 test('what waits when the scheduler stops is told before', async () => {
-  const listener = listen(`export const listener = { async onRunState({ runId }: any) { await new Promise(setImmediate); write(runId); } };`);
+  const listener = listen(
+    `export const listener = { async onRunState({ runId }: any) { await new Promise(setImmediate); write(runId); } };`,
+  );
   await eventually(() => expect(listener.isReady).toBe(true));
   listener.tell(runs(0, 120));
   await listener.stop(10_000);
