@@ -41,10 +41,13 @@ async function drain(running: readonly ClaimedAttempt[] = []): Promise<string[]>
   const left = [...running];
   for (;;) {
     await hand.ledger.startQueuedRuns(10);
-    while ((await hand.ledger.expandTasks(10)).length > 0);
+    const expanded = await hand.ledger.expandTasks(10);
     left.push(...(await hand.look()).claimed);
     const attempt = left.shift();
-    if (!attempt) return began;
+    if (!attempt) {
+      if (expanded.length === 0 && (await hand.ledger.expandTasks(10)).length === 0) return began;
+      continue;
+    }
     began.push(`${attempt.taskId}${attempt.mapIndex < 0 ? '' : `[${attempt.mapIndex}]`}#${attempt.tryNumber}`);
     left.push(...(await hand.end(attempt)).claimed);
   }

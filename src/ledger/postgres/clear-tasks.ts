@@ -14,7 +14,7 @@ import { prepared } from './connections';
 import type { LedgerContext } from './context';
 import type { LockedRow } from './lock-runs';
 import { makeTasks } from './make-tasks';
-import { changedTasks, chooseTasks, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
+import { changedTasks, chooseTasks, forgetUnbegun, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
 import type { ChosenTask } from './stop-tasks';
 import { recountTallies } from './tallies';
 
@@ -96,6 +96,7 @@ export async function clearLocked(
   if (chosen.length === 0 && !isAnew && !added.some((id) => wanted.includes(id)))
     return { run, tasks: [], below: [], added: [], version: target, from: row.state, to: row.state };
   await stopTasks(client, chosen, 'cleared');
+  await forgetUnbegun(client, run);
   const unexpanded =
     dag && !onlyStates ? await unexpand(client, run, dag, tasks && new Set(wholeTasks([...tasks, ...helpers]))) : new Set<string>();
   const cleared = chosen.filter(({ task_id }) => !unexpanded.has(task_id));

@@ -8,6 +8,8 @@ import type { RunView } from '../../core/run-view';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
 import type { RunDecision, RunPk } from '../ledger';
 import { prepared } from './connections';
+import type { LedgerContext } from './context';
+import type { LockedRow } from './lock-runs';
 
 export type DagRoom = NonNullable<RunView['dagRoom']>;
 
@@ -81,4 +83,17 @@ const wakeRuns = prepared(
 /** An attempt of these DAGs ended: their other runs may go on. */
 export function wakeRunsOfDags(client: PoolClient, dagIds: readonly string[], except: readonly RunPk[]) {
   return dagIds.length > 0 ? wakeRuns(client, dagIds, except) : null;
+}
+
+/**
+ * What was through the gate in these locked runs may be so no more, without an attempt that ends: the other runs of their DAGs may go on. Takes
+ * the locks of the DAGs that have limits.
+ */
+export async function wakeOtherRuns({ versions }: LedgerContext, client: PoolClient, rows: readonly LockedRow[]): Promise<void> {
+  const pinned = rows.flatMap(({ version }) => version ?? []);
+  await versions.load(client, pinned);
+  const limited = [...new Set(pinned.map((version) => versions.get(version).dag).filter(hasDagLimits).map(({ spec }) => spec.dagId))]; // prettier-ignore
+  if (limited.length === 0) return;
+  await lockDags(client, limited);
+  await wakeRunsOfDags(client, limited, rows.map(({ pk }) => pk)); // prettier-ignore
 }

@@ -6,6 +6,7 @@ import type { PoolClient } from 'pg';
 import type { AlsoCommit, DeleteResult, RunPk } from '../ledger';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
+import { wakeOtherRuns } from './dag-room';
 import { lockRuns } from './lock-runs';
 import { wakeNextRuns } from './past';
 import { recountTallies } from './tallies';
@@ -18,21 +19,22 @@ const countLive = prepared<{ live: boolean }>(
 );
 const deleteRuns = prepared('delete_runs', 'DELETE FROM dag_run WHERE pk = ANY($1::bigint[])');
 
-export function deleteRun({ pool }: LedgerContext, run: RunPk, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult> {
-  return inTransaction(pool, async (client) => {
-    // The next one may wait for it.
-    await wakeNextRuns(client, [run]);
-    const result = await deleteLocked(client, [run]);
+export function deleteRun(context: LedgerContext, run: RunPk, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult> {
+  return inTransaction(context.pool, async (client) => {
+    const result = await deleteLocked(context, client, [run]);
     await also?.(client, result);
     return result;
   });
 }
 
-async function deleteLocked(client: PoolClient, runs: readonly RunPk[]): Promise<DeleteResult> {
+async function deleteLocked(context: LedgerContext, client: PoolClient, runs: readonly RunPk[]): Promise<DeleteResult> {
   const { rows } = await lockRuns(client, runs);
   if (rows.length === 0) return 'missing';
   await lockTasks(client, runs);
   if ((await countLive(client, runs, null, null)).rows[0]!.live) return 'live';
+  // Others may wait for them.
+  await wakeNextRuns(client, runs);
+  await wakeOtherRuns(context, client, rows);
   await deleteRuns(client, runs);
   return 'deleted';
 }
@@ -68,8 +70,8 @@ async function deleteOne(client: PoolClient, run: RunPk, taskId: string, mapInde
   if (rowCount === 0) return 'missing';
   await deleteValues(client, run, taskId, mapIndex);
   if (mapIndex >= 0) {
-    await shortenTally(client, run, taskId);
     await recountTallies(client, run, [taskId]);
+    await shortenTally(client, run, taskId);
   }
   await touchRun(client, run);
   return 'deleted';
@@ -87,7 +89,8 @@ const hasLiveRuns = prepared<{ live: boolean }>(
 const deleteDagRow = prepared('delete_dag', 'DELETE FROM dag WHERE dag_id = $1');
 
 /** Nothing is begun unless nothing of it runs; from then on it starts nothing, and should it be cut off in the middle, it is begun again. */
-export async function deleteDag({ pool }: LedgerContext, dagId: string, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult> {
+export async function deleteDag(context: LedgerContext, dagId: string, also?: AlsoCommit<DeleteResult>): Promise<DeleteResult> {
+  const { pool } = context;
   const wasActive = (await readActive(pool, dagId)).rows[0]?.is_active ?? false;
   if ((await hasLiveRuns(pool, dagId)).rows[0]!.live) return 'live';
   await activate(pool, dagId, false);
@@ -96,6 +99,7 @@ export async function deleteDag({ pool }: LedgerContext, dagId: string, also?: A
     if (rows.length === 0) break;
     const deleted = await inTransaction(pool, (client) =>
       deleteLocked(
+        context,
         client,
         rows.map(({ pk }) => pk),
       ),

@@ -17,10 +17,10 @@ import { countOf, TALLY_COLUMNS } from './tally-sql';
 
 const ROWS_PER_CHUNK = 1_000;
 
-/** Those of a queued run go on when it has started again. */
+/** Those of a run that is queued or has ended (it was timed out) go on when it has started again. */
 const findExpansions = prepared<{ run: RunPk; owner: string }>(
   'find_expansions',
-  `SELECT e.run, e.owner FROM expansion e JOIN dag_run r ON r.pk = e.run WHERE r.state <> 'queued' ORDER BY e.at, e.run, e.owner LIMIT $1`,
+  `SELECT e.run, e.owner FROM expansion e JOIN dag_run r ON r.pk = e.run WHERE r.state = 'running' ORDER BY e.at, e.run, e.owner LIMIT $1`,
 );
 
 /** Returns the runs that got on. One that cannot be expanded now holds up no other, and is the error when nothing else is left to do. */
@@ -60,10 +60,10 @@ async function expandChunk(context: LedgerContext, run: RunPk, owner: string): P
     const row = rows[0];
     const progress = (await readProgress(client, run, owner)).rows[0];
     if (!row || !progress) return false; // somebody else was quicker
-    if (row.state === 'queued') return false;
+    if (row.state !== 'running') return false;
     const dag = row.version === null ? null : await load(context, client, row.version);
     const expansion = dag?.expansions.get(owner);
-    if (row.state !== 'running' || !dag || !expansion) await deleteProgress(client, run, owner);
+    if (!dag || !expansion) await deleteProgress(client, run, owner);
     else await work(context, client, { run, dag, expansion, progress });
 
     await updateRuns(client, [{ run }]);
@@ -93,9 +93,11 @@ async function work(context: LedgerContext, client: PoolClient, { run, dag, expa
     if (found.ok && found.length > 0) await replacePlaceholders(client, run, tasks, found.lengths, found.length);
     else await endUnexpanded(client, run, dag, expansion, found.ok ? null : found.error);
   }
-  // Those that a person has marked meanwhile stay as they are.
-  const { rows: tallies } = await readTallies(client, run, tasks);
-  const { lengths, length } = tallies[0] ?? { lengths: [], length: 0 };
+  // Those that a person has marked meanwhile stay as they are: shorter than the others, when the marking came in the middle.
+  const { rows: counted } = await readTallies(client, run, tasks);
+  const length = Math.max(0, ...counted.map((tally) => tally.length));
+  const tallies = counted.filter((tally) => tally.length === length);
+  const lengths = tallies[0]?.lengths ?? [];
   const from = progress.next_index;
   const upTo = Math.min(length, from + Math.max(1, Math.floor(ROWS_PER_CHUNK / tasks.length)));
   for (const { task_id: id } of tallies) await insertInstances(context, client, run, dag.tasks.get(id)!, from, upTo);

@@ -16,7 +16,10 @@ import type { ChosenTask } from './stop-tasks';
 const options = `unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::int[]) WITH ORDINALITY AS n(task_id, lane, pool, pool_slots, priority, place)`;
 const rankClass = `CASE WHEN r.run_type = 'backfill' THEN 1 ELSE 0 END`;
 
-/** A removed one whose last attempt is still being stopped comes back as `restarting`: undecided when that has ended. */
+/**
+ * A removed one begins a new try; while its last attempt is still being stopped it is `restarting`, and undecided when that has ended.
+ * (`piece` counts within a try: what was removed in the middle of one has an attempt with this number already.)
+ */
 const insertTasks = prepared(
   'insert_task_instances',
   `INSERT INTO task_instance AS t (run, task_id, lane, pool, pool_slots, priority, rank_class, run_after)
@@ -27,6 +30,8 @@ const insertTasks = prepared(
    ON CONFLICT (run, task_id, map_index) DO UPDATE SET lane = excluded.lane, pool = excluded.pool, pool_slots = excluded.pool_slots,
      priority = excluded.priority, rank_class = excluded.rank_class, run_after = excluded.run_after,
      end_date = CASE WHEN t.state = 'removed' THEN NULL ELSE t.end_date END,
+     piece = CASE WHEN t.state = 'removed' THEN 0 ELSE t.piece END, branch = CASE WHEN t.state = 'removed' THEN NULL ELSE t.branch END,
+     retries_used = CASE WHEN t.state = 'removed' THEN 0 ELSE t.retries_used END, lost_in_a_row = CASE WHEN t.state = 'removed' THEN 0 ELSE t.lost_in_a_row END,
      state = CASE WHEN t.state IS DISTINCT FROM 'removed' THEN t.state
        WHEN EXISTS (SELECT FROM attempt a WHERE a.id = t.attempt AND a.state <> 'ended') THEN 'restarting' END`,
 );

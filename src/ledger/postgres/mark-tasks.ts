@@ -11,7 +11,7 @@ import type { MarkRequest, TaskVerdict } from '../ledger';
 import { prepared } from './connections';
 import type { LedgerContext } from './context';
 import type { LockedRow } from './lock-runs';
-import { changedTasks, chooseTasks, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
+import { changedTasks, chooseTasks, forgetUnbegun, stopTasks, taskIdsOf, undecideBelow, wholeTasks } from './stop-tasks';
 import { recountTallies } from './tallies';
 
 const markRows = prepared(
@@ -31,7 +31,7 @@ const endExpansion = prepared(
 const updateRun = prepared<{ state: RunState }>(
   'mark_run_row',
   `UPDATE dag_run r SET seq = r.seq + 1, state = n.state, end_date = CASE WHEN $2 THEN NULL ELSE r.end_date END,
-     end_reason = CASE WHEN $2 THEN NULL ELSE r.end_reason END, retry_at = CASE WHEN $2 THEN NULL ELSE r.retry_at END,
+     end_reason = CASE WHEN $2 THEN NULL ELSE r.end_reason END, deadline_at = CASE WHEN $2 THEN NULL ELSE r.deadline_at END, retry_at = CASE WHEN $2 THEN NULL ELSE r.retry_at END,
      keep_version = $2 OR r.keep_version, queued_at = CASE WHEN n.state = 'queued' AND $2 THEN clock_timestamp() ELSE r.queued_at END
    FROM (SELECT CASE WHEN NOT $2 THEN o.state
      WHEN EXISTS (SELECT FROM task_instance t WHERE t.run = $1::bigint AND (t.state IS NULL OR t.state <> ALL($3::text[]))) THEN 'queued' ELSE 'running' END AS state
@@ -56,6 +56,7 @@ export async function markLocked(
     state,
   );
   await endExpansion(client, run, wholeTasks(tasks));
+  await forgetUnbegun(client, run);
   if (version !== null) await versions.load(client, [version]);
   const below = version === null ? new Set<string>() : tasksBelow(versions.get(version).dag, taskIdsOf(chosen));
   const undecided = await undecideBelow(client, run, below, chosen);

@@ -66,6 +66,9 @@ export async function stopTasks(client: PoolClient, chosen: readonly ChosenTask[
   await stopAttempts(client, pks);
 }
 
+/** Expansions that were asked for and not begun are asked for again, by what they map over then. */
+export const forgetUnbegun = prepared('forget_unbegun_expansions', 'DELETE FROM expansion WHERE run = $1::bigint AND lengths IS NULL');
+
 const undecide = prepared<ChosenTask>(
   'undecide_tasks',
   `WITH was AS (
@@ -74,7 +77,7 @@ const undecide = prepared<ChosenTask>(
        state IN ('skipped', 'upstream_failed') AND reason IN ('rule', 'branch', 'short_circuit', 'fail_fast', 'run_ended')
        OR state = 'scheduled' AND piece = 0)
      ORDER BY pk FOR NO KEY UPDATE)
-   UPDATE task_instance t SET state = NULL, reason = NULL, admissible = false, due_at = NULL, scheduled_at = NULL, start_date = NULL, end_date = NULL
+   UPDATE task_instance t SET state = NULL, reason = NULL, admissible = false, piece = 0, due_at = NULL, scheduled_at = NULL, start_date = NULL, end_date = NULL
    FROM was WHERE t.pk = was.pk RETURNING t.pk, t.task_id, t.map_index, was.state`,
 );
 

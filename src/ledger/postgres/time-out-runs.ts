@@ -3,7 +3,7 @@ import type { EndedRun, RunPk } from '../ledger';
 import { insertCallbacks } from './callbacks';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
-import { lockDags } from './dag-room';
+import { lockDags, wakeOtherRuns } from './dag-room';
 import { endEarly } from './end-early';
 import { insertWakes, lockRuns, updateRuns } from './lock-runs';
 import { wakeNextRuns } from './past';
@@ -27,23 +27,27 @@ export async function timeOutRuns(context: LedgerContext, limit: number): Promis
   return ended;
 }
 
-function timeOut({ pool, versions }: LedgerContext, run: RunPk): Promise<EndedRun[]> {
+function timeOut(context: LedgerContext, run: RunPk): Promise<EndedRun[]> {
+  const { pool, versions } = context;
   return inTransaction(pool, async (client) => {
     const row = (await lockRuns(client, [run])).rows[0];
     if (!row?.version || (await isLate(client, run)).rows.length === 0) return [];
     await versions.load(client, [row.version]);
     const { dag } = versions.get(row.version);
-    const end: RunEnd = { run, dag, version: row.version, state: 'failed', retriesUsed: row.retries_used, reason: 'timeout' };
+    // One that a person has marked, and of which only the teardowns were left, stays marked.
+    const reason = row.end_reason === 'marked' ? 'marked' : 'timeout';
+    const end: RunEnd = { run, dag, version: row.version, state: 'failed', retriesUsed: row.retries_used, reason };
 
     const tell = dag.order.filter(({ spec }) => spec.callbacks?.includes('failure')).map(({ spec }) => spec.id);
     await endEarly(client, { run, spared: [], reason: 'run_ended', tell });
     const { rows: updated } = await updateRuns(client, [
-      { run, ends: 'failed', endReason: 'timeout', retryInMs: retryInMs(end), waitsForPast: false },
+      { run, ends: 'failed', endReason: reason, retryInMs: retryInMs(end), waitsForPast: false },
     ]);
     await insertCallbacks(client, runCallbacks([end]));
     if (dag.usesPast.length > 0) await wakeNextRuns(client, [run]);
     // Live attempts are stopped by the schedulers that own them.
     await insertWakes(client, [run], 'timed out');
+    await wakeOtherRuns(context, client, [row]);
     const failing = failingDags([end]);
     if (failing.size > 0) await lockDags(client, [...failing.keys()]);
     await pauseFailingDags(client, failing);

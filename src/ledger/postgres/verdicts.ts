@@ -5,6 +5,7 @@ import type { AlsoCommit, ClearRequest, MarkRequest, RunPk, TaskVerdict } from '
 import { clearLocked, defaultVersion } from './clear-tasks';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
+import { wakeOtherRuns } from './dag-room';
 import { insertWakes, lockRuns } from './lock-runs';
 import type { LockedRow } from './lock-runs';
 import { markLocked } from './mark-tasks';
@@ -107,18 +108,19 @@ export function markTasks(context: LedgerContext, { run, ...request }: MarkReque
 }
 
 function underLock<T>(
-  { pool }: LedgerContext,
+  context: LedgerContext,
   run: RunPk,
   missing: T,
   also: AlsoCommit<T> | undefined,
   work: (client: PoolClient, row: LockedRow) => Promise<T>,
 ): Promise<T> {
-  return inTransaction(pool, async (client) => {
+  return inTransaction(context.pool, async (client) => {
     const { rows } = await lockRuns(client, [run]);
     const result = rows[0] ? await work(client, rows[0]) : missing;
     if (rows[0]) {
       await insertWakes(client, [run], 'verdict');
       await wakeNextRuns(client, [run]);
+      await wakeOtherRuns(context, client, rows);
     }
     await also?.(client, result);
     return result;
