@@ -4,6 +4,7 @@
  * not help, ends the host.
  */
 import { ThenceError } from '../core/errors';
+import type { JsonObject } from '../core/json';
 import type { Instant } from '../core/time';
 import type { Outcome, ResumeInfo, RunTask } from '../core/workload';
 import { setRenderedOptions } from '../dag/base-operator';
@@ -46,7 +47,7 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
     const found = findTask(await findDag(workload, `to run task "${workload.taskId}"`, deps.load), workload.taskId, workload.filePath);
     task = found.task;
     const deferral = new Deferral(task, found.triggers, deps.now);
-    const context = await prepare(workload, found, deferral, deps);
+    const { context } = await prepare(workload, found, deferral, deps);
     label = new MapLabel(workload, context, deps.api, deps.log);
     await label.before();
     if (workload.tryStartedAt === null) await announce(task, context, deps);
@@ -66,7 +67,25 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
   }
 }
 
-async function prepare(workload: RunTask, { dag, task, files }: FoundTask, { defer }: Deferral, deps: RunnerDeps): Promise<TaskContext> {
+/**
+ * What the template options of a task would be in such a try, as the pages show them; `{}` when it has none. Nothing of the task is executed.
+ * @throws what is wrong with the file, the params or a template
+ */
+export async function renderTask(workload: RunTask, deps: RunnerDeps): Promise<JsonObject> {
+  const found = findTask(await findDag(workload, `to render task "${workload.taskId}"`, deps.load), workload.taskId, workload.filePath);
+  try {
+    return (await prepare(workload, found, new Deferral(found.task, found.triggers, deps.now), deps)).shown ?? {};
+  } finally {
+    setRenderedOptions(found.task, {});
+  }
+}
+
+interface Prepared {
+  readonly context: TaskContext;
+  readonly shown: JsonObject | null;
+}
+
+async function prepare(workload: RunTask, { dag, task, files }: FoundTask, { defer }: Deferral, deps: RunnerDeps): Promise<Prepared> {
   const { api, log, stopper, host, now } = deps;
   const [params, pulled, elements] = await Promise.all([
     parseParams(dag.id, dag.options.params, workload.run.conf),
@@ -78,7 +97,7 @@ async function prepare(workload: RunTask, { dag, task, files }: FoundTask, { def
   const { options, shown } = await renderOptions(task, elements, context, { files, filePath: workload.filePath }, log);
   setRenderedOptions(task, options);
   if (shown) await api.setRendered(workload.attemptId, shown);
-  return context;
+  return { context, shown };
 }
 
 /** `onExecute`: before each try, not before each piece of it. */

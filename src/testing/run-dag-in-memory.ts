@@ -28,7 +28,7 @@ import { silentLogger } from '../telemetry/create-logger';
 import type { FoundDag } from './find-dag-file';
 import { MemoryCallbacks } from './memory-callbacks';
 import { MemoryWaits } from './memory-waits';
-import { withSchedule } from './with-schedule';
+import { intervalOf } from './with-schedule';
 
 export interface InMemoryOptions {
   /** Default: now. */
@@ -108,14 +108,6 @@ function prepareSpec(spec: DagSpec, { skipRetryDelays = false }: InMemoryOptions
   const delays = skipRetryDelays ? { retryDelaysMs: [0], retryExponentialBackoff: false } : {};
   const runDelay = skipRetryDelays && spec.runRetries !== undefined ? { runRetryDelayMs: 0 } : {};
   return { ...spec, ...runDelay, tasks: spec.tasks.map((task) => ({ ...task, executor: null, ...delays })) };
-}
-
-/** The interval that the schedule has for this date, else that of a run triggered then. */
-async function intervalOf(found: FoundDag, logicalDate: Instant, config: Config): Promise<DataInterval> {
-  return withSchedule(found, config, async (ask) => {
-    const [run] = await ask({ kind: 'between', from: logicalDate, to: logicalDate, dueBy: null, most: 1 });
-    return run?.interval ?? (await ask({ kind: 'manual', runAfter: logicalDate }));
-  });
 }
 
 interface Execution {

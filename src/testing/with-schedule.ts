@@ -1,4 +1,5 @@
 import type { Config } from '../config/config';
+import type { DataInterval, Instant } from '../core/time';
 import { scheduleOf } from '../timetables/next-run';
 import type { AnswerTo, TimetableQuestion } from '../timetables/questions';
 import { ScheduleOracle } from '../timetables/schedule-oracle';
@@ -20,4 +21,12 @@ export async function withSchedule<T>(
   } finally {
     schedules.stop();
   }
+}
+
+/** The interval that the schedule has for this date, else that of a run triggered then. */
+export async function intervalOf(found: FoundDag, logicalDate: Instant, config: Config): Promise<DataInterval> {
+  return withSchedule(found, config, async (ask) => {
+    const [run] = await ask({ kind: 'between', from: logicalDate, to: logicalDate, dueBy: null, most: 1 });
+    return run?.interval ?? (await ask({ kind: 'manual', runAfter: logicalDate }));
+  });
 }

@@ -164,6 +164,50 @@ describe('tasks test', () => {
   });
 });
 
+describe('tasks render', () => {
+  const render = (...args: string[]) => thence('tasks', 'render', ...args);
+
+  test('fills in the templates for a date, params and what other tasks returned, masks secrets, and runs nothing', async () => {
+    write('rendered.ts', [
+      "import { BashOperator, DAG } from 'thence';",
+      "console.log('loading');",
+      "const dag = new DAG('rendered', { schedule: '@daily', startDate: '2026-01-01',",
+      "  params: { type: 'object', properties: { region: { type: 'string', default: 'eu' } } } });",
+      "const first = dag.task('first', () => [1]);",
+      "const mapped = dag.task('mapped', { expand: { n: [1, 2] } }, ({ inputs }) => inputs.n);",
+      "const show = new BashOperator('show', { dag, command: 'touch ran # {{ ds }} {{ params.region }} {{ conn.shop.host }}',",
+      '  env: { API_TOKEN: \'hush\', GOT: \'{{ ti.xcom_pull("first") }} {{ ti.xcom_pull("mapped") }}\' } });',
+      "const each = new BashOperator('each', { dag, expand: { command: ['echo {{ ds }}', 'echo {{ map_index }}'] } });",
+      'first.then(show); mapped.then(show);',
+    ]);
+    const { exitCode, stdout, stderr } = await render(
+      ...['rendered', 'show', '2026-01-31', '-t', '{"region": "us"}', '--outputs', '{"first": 5, "mapped": [7, 8]}', '-o', 'json'],
+    );
+    expect({ exitCode, stderr, rendered: JSON.parse(stdout) as unknown }).toEqual({
+      exitCode: 0,
+      stderr: 'loading\n',
+      rendered: { command: 'touch ran # 2026-01-31 us shop.example', env: { API_TOKEN: '***', GOT: '5 7,8' } },
+    });
+    expect(existsSync(path.join(cwd, 'ran'))).toBe(false);
+    expect((await render('rendered', 'show', '2026-01-31')).stderr).toContain('there is no XCom "return_value" of first');
+  });
+
+  test('takes the first instance of a mapped task unless another is named', async () => {
+    expect((await render('rendered', 'each', '2026-01-31')).stdout).toBe('# command\necho 2026-01-31\n');
+    expect((await render('rendered', 'each', '--map-index', '1')).stdout).toBe('# command\necho 1\n');
+  });
+
+  test.each([
+    [['each', '--map-index', '2'], 'task "each" has the instances 0 to 1, and not 2'],
+    [['show', '--map-index', '0'], 'task "show" is not mapped'],
+    [['show', '--outputs', '{"mapped": 1}'], 'task "mapped" is mapped: its output is given as a list'],
+    [['show', '--outputs', '{"other": 1}'], 'has no task "other"'],
+    [['shown'], 'did you mean "show"?'],
+  ])('%j is refused', async (args, words) => {
+    expect(await render('rendered', ...args)).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining(words) as string });
+  });
+});
+
 test('the DAG of a new project runs', async () => {
   await thence('init', 'fresh');
   const fresh = path.join(cwd, 'fresh');

@@ -8,10 +8,12 @@ import { findDagInFiles } from '../../testing/find-dag-file';
 import type { FoundDag } from '../../testing/find-dag-file';
 import { runDagInMemory } from '../../testing/run-dag-in-memory';
 import type { InMemoryRun, InMemoryTask } from '../../testing/run-dag-in-memory';
+import { renderAlone } from '../../testing/render-task';
 import { onlyTask } from '../../testing/single-task';
 import { withSchedule } from '../../testing/with-schedule';
 import { parseConf, parseDate, parseDay, showDuration, showInstant } from '../arguments';
-import { colors, paintState, print, printRows } from '../output';
+import { colors, paintState, print, printRecord, printRows } from '../output';
+import type { Format } from '../output';
 import { endWith } from '../program';
 import { readConfig } from '../read-config';
 import { note } from '../report-error';
@@ -46,6 +48,34 @@ export async function testTask(
   checkDate(date);
   const found = onlyTask(await find(dagId, options), taskId);
   await perform(found, options, { date, conf, skipRetryDelays: true });
+}
+
+/** `thence tasks render`: its template options, without running it. */
+export async function renderTask(
+  dagId: string,
+  taskId: string,
+  date: string | undefined,
+  { output, mapIndex, ...options }: FileOptions & { taskParams?: string; outputs?: string; mapIndex?: number; output: Format },
+): Promise<void> {
+  const conf = parseConf(options.taskParams, '--task-params');
+  checkDate(date);
+  const config = readConfig({ dagsFolder: options.dagsFolder });
+  const found = await find(dagId, options);
+  const logicalDate = date === undefined ? undefined : await logicalDateOf(date, found, config);
+  const rendered = await renderAlone(found, config, {
+    taskId,
+    logicalDate,
+    conf,
+    mapIndex,
+    outputs: parseConf(options.outputs, '--outputs'),
+    onLine: ({ level, message }) => note(level === 'info' ? message : `${level}: ${message}`),
+  });
+  if (output === 'json' || output === 'yaml') return printRecord(rendered, output);
+  const blocks = Object.entries(rendered).map(([name, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+    return `${colors.bold(`# ${name}`)}\n${text}`;
+  });
+  print(blocks.length === 0 ? `task "${taskId}" has no template options` : blocks.join('\n\n'));
 }
 
 /** Before files are loaded; the DAG's own timezone is known after that. */

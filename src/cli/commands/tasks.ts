@@ -65,6 +65,29 @@ Example:
       (load('./dags-test') as typeof import('./dags-test')).testTask(dagId, taskId, date, options),
     );
 
+  withOutput(command.command('render'))
+    .argument('<dag_id>')
+    .argument('<task_id>')
+    .argument('[logical_date]', 'as of "tasks test"')
+    .description('Print the options of a task with their templates filled in, without running it; nothing is stored.')
+    .option('--map-index <number>', 'which instance of a mapped task (default: 0)', parseCount(0))
+    .option('--outputs <json>', 'what other tasks returned: a JSON object by task id')
+    .option('-t, --task-params <json>', 'a JSON object; overrides the params of the DAG')
+    .option('-f, --dagfile-path <file>', 'the DAG file, instead of looking through the DAGs folder')
+    .option('--dags-folder <folder>', 'where the DAG files are (THENCE_DAGS_FOLDER)')
+    .addHelpText(
+      'after',
+      `
+Secrets are masked. What a run has had is on the page of its task.
+
+Examples:
+  $ thence tasks render hello report 2026-01-31
+  $ thence tasks render sales load --outputs '{"extract": [1, 2, 3]}' -o json`,
+    )
+    .action((dagId: string, taskId: string, date: string | undefined, options: { output: Format }) =>
+      (load('./dags-test') as typeof import('./dags-test')).renderTask(dagId, taskId, date, options),
+    );
+
   clearTasks(command);
   markTasks(command);
 
