@@ -17,6 +17,7 @@ import type { Cipher } from '../src/secrets/cipher';
 import type { Logger } from '../src/telemetry/logger';
 import { apiRouter } from './api/api-router';
 import { adminRoutes } from './routes/admin';
+import { callbackRoutes } from './routes/callbacks';
 import { connectionRoutes } from './routes/connections';
 import { dagListRoutes } from './routes/dag-list';
 import { dagRoutes } from './routes/dag';
@@ -92,6 +93,7 @@ export function createWebserver(deps: WebserverDeps): Express {
   site.use(backfillRoutes(context));
   site.use(verbRoutes(context));
   site.use(taskRoutes(context));
+  site.use(callbackRoutes(context));
   site.use(runRoutes(context));
   site.use(dagRoutes(context));
   site.use(variableRoutes(context));

@@ -7,6 +7,7 @@ import type { RunPage } from '../../src/read-model/ui/run';
 import { countStates, readTaskSummaries } from '../../src/read-model/ui/task-summaries';
 import { readRunBlockers } from '../../src/read-model/why/run-blockers';
 import { ThenceError } from '../../src/core/errors';
+import { callbackRows } from '../ui/callbacks';
 import { actorOf, answerForm, field, IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 import { queryText } from '../ui/links';
@@ -19,7 +20,7 @@ export async function loadRun(context: WebContext, dagId: string, runId: string)
   return run;
 }
 
-const views = ['tasks', 'graph', 'details'] as const;
+const views = ['tasks', 'graph', 'callbacks', 'details'] as const;
 
 export function runRoutes(context: WebContext): Router {
   const router = Router();
@@ -29,10 +30,11 @@ export function runRoutes(context: WebContext): Router {
     const dag = await loadDag(context, param(request, 'dagId'));
     const run = await loadRun(context, dag.dagId, param(request, 'runId'));
     const view = views.find((name) => name === queryText(request, 'view')) ?? 'tasks';
-    const [instances, compiled, blockers] = await Promise.all([
+    const [instances, compiled, blockers, callbacks] = await Promise.all([
       readTaskSummaries(pool, [run.pk]),
       run.version ? readCompiledDag(pool, run.version) : null,
       readRunBlockers(pool, run),
+      view === 'callbacks' ? callbackRows(context, run) : [],
     ]);
     const counts = countStates(instances);
     const address = (change: Query): string => context.links.run(dag.dagId, run.runId, { view: 'graph', ...change });
@@ -46,7 +48,20 @@ export function runRoutes(context: WebContext): Router {
       dagZone: dag.timezone,
       liveMs: open ? LIVE_MS : IDLE_MS,
       // In steps, so that an open run's page changes every other second at most.
-      locals: { now: Math.ceil(Date.now() / 2000) * 2000, dag, run, view, views, rows, instances, counts, compiled, blockers, ...graph },
+      locals: {
+        now: Math.ceil(Date.now() / 2000) * 2000,
+        dag,
+        run,
+        view,
+        views,
+        rows,
+        instances,
+        counts,
+        compiled,
+        blockers,
+        callbacks,
+        ...graph,
+      },
     });
   });
 

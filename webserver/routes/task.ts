@@ -16,6 +16,7 @@ import { IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 import { reasonText } from '../ui/html';
 import { queryNumber, queryText } from '../ui/links';
+import { sendLogText } from '../ui/log-text';
 import { describeXCom } from '../ui/xcom';
 import { loadDag } from './dag';
 import { loadRun } from './run';
@@ -69,15 +70,8 @@ export function taskRoutes(context: WebContext): Router {
   router.get('/dags/:dagId/runs/:runId/tasks/:taskId/log.txt', async (request, response) => {
     const { ref } = await logOf(request);
     const name = `${ref.dagId}.${ref.runId}.${ref.taskId}.${ref.tryNumber}.log`.replace(/[^A-Za-z0-9_.-]/g, '_');
-    response.type('text/plain; charset=utf-8').set('Cache-Control', 'no-store');
-    if (request.query['download'] !== undefined) response.attachment(name).type('text/plain; charset=utf-8');
-    for (let from = 0; ;) {
-      const page = await context.logStore.read(ref, from, LOG_BYTES);
-      for (const line of page.lines) response.write(`${line.time} ${line.level.toUpperCase().padEnd(5)} ${line.message}\n`);
-      if (page.lines.length === 0 || page.next === from) break;
-      from = page.next;
-    }
-    response.end();
+    if (request.query['download'] !== undefined) response.attachment(name);
+    await sendLogText(context.logStore, ref, response);
   });
 
   async function logOf(request: Request): Promise<{ ref: LogRef; isLive: boolean }> {
