@@ -184,6 +184,15 @@ CREATE TABLE dag (
 CREATE INDEX dag_due ON dag USING btree (next_run_after) WHERE (is_active AND (NOT is_paused));
 CREATE INDEX dag_of_file ON dag USING btree (file_path);
 
+CREATE TABLE dag_favorite (
+  username text NOT NULL,
+  dag_id text NOT NULL,
+  CONSTRAINT dag_favorite_pkey PRIMARY KEY (username, dag_id),
+  CONSTRAINT dag_favorite_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+  CONSTRAINT dag_favorite_username_fkey FOREIGN KEY (username) REFERENCES app_user(username) ON DELETE CASCADE
+);
+CREATE INDEX dag_favorite_of_dag ON dag_favorite USING btree (dag_id);
+
 CREATE TABLE dag_run (
   pk bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   dag_id text NOT NULL,

@@ -6,6 +6,7 @@ import { DeletableRuns1763813500000 } from './1763813500000-deletable-runs';
 import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
 import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
 import { Deadlines1763816000000 } from './1763816000000-deadlines';
+import { Favorites1763817000000 } from './1763817000000-favorites';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   LooksOfSession1763814000000,
   BackfillTasks1763815000000,
   Deadlines1763816000000,
+  Favorites1763817000000,
 ] as const;

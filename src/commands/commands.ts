@@ -275,6 +275,8 @@ export interface Commands {
     actor: Actor,
   ): Promise<void>;
   setRunNote(request: { readonly dagId: string; readonly runId: string; readonly note: string | null }, actor: Actor): Promise<void>;
+  /** Among the actor's own favorites. @throws NOT_FOUND · CONFLICT when it is none that could be taken away */
+  setFavorite(dagId: string, favorite: boolean, actor: Actor): Promise<void>;
   /** @throws NOT_FOUND */
   setTaskNote(request: NoteRequest, actor: Actor): Promise<void>;
   /** @throws NOT_FOUND · ALREADY_EXISTS · INVALID_VALUE too large */

@@ -2,8 +2,8 @@ import { cancelBackfill, setBackfillPaused } from './change-backfill';
 import { clearRun, clearTasks } from './clear-tasks';
 import type { Commands } from './commands';
 import type { CommandContext } from './context';
-import { createXCom, deleteXCom, updateXCom } from './change-xcoms';
 import { createUser, deleteUser, setPassword } from './change-users';
+import { createXCom, deleteXCom, updateXCom } from './change-xcoms';
 import { createBackfill } from './create-backfill';
 import { deleteDag, deleteRun, deleteTask } from './delete-history';
 import { markRun } from './mark-run';
@@ -11,6 +11,7 @@ import { markTasks } from './mark-tasks';
 import { deleteConnections, deletePools, deleteVariables } from './delete-stored';
 import { dryRunBackfill } from './plan-backfill';
 import { reencryptSecrets } from './reencrypt-secrets';
+import { setFavorite } from './set-favorite';
 import { setPaused } from './set-paused';
 import { setRunNote, setTaskNote } from './set-note';
 import { storeConnections } from './store-connections';
@@ -27,6 +28,7 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     setPaused: (dagId, paused, actor) => setPaused(context, dagId, paused, actor),
     markRun: (request, actor) => markRun(context, request, actor),
     setRunNote: (request, actor) => setRunNote(context, request, actor),
+    setFavorite: (dagId, favorite, actor) => setFavorite(context, dagId, favorite, actor),
     setTaskNote: (request, actor) => setTaskNote(context, request, actor),
     createXCom: (request, actor) => createXCom(context, request, actor),
     updateXCom: (request, actor) => updateXCom(context, request, actor),

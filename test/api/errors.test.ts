@@ -22,6 +22,17 @@ describe('signing in', () => {
     expect([wrong.status, unknown.status, wrong.body]).toEqual([401, 401, unknown.body]);
   });
 
+  it('is where the API leads a browser to, below any base path', async () => {
+    for (const below of ['', '/below/here']) {
+      const answer = await fetch(`${api.base}${below}/api/v2/auth/login?next=${encodeURIComponent('/dags?a=1&b=2')}`, {
+        redirect: 'manual',
+      });
+      expect(answer.status).toBe(307);
+      const { pathname, searchParams } = new URL(answer.headers.get('location')!, answer.url);
+      expect([pathname, searchParams.get('next')]).toEqual([`${below}/login`, '/dags?a=1&b=2']);
+    }
+  });
+
   it('never repeats what was sent', async () => {
     const { status, body } = await signIn({ username: 'admin', passwort: 'very secret' });
     expect(status).toBe(422);

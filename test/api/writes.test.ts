@@ -57,6 +57,33 @@ describe('pausing a DAG', () => {
   });
 });
 
+describe('favorites', () => {
+  const favorites = async (query = '?is_favorite=true') =>
+    (await api.get(`/api/v2/dags${query}`)).body.dags.map((dag: { dag_id: string }) => dag.dag_id);
+  const set = async (verb: 'favorite' | 'unfavorite', dagId = 'etl') => (await api.call('POST', `/api/v2/dags/${dagId}/${verb}`)).status;
+
+  it('are of each user, kept once, and audited', async () => {
+    expect(await favorites()).toEqual([]);
+    expect([await set('favorite'), await set('favorite')]).toEqual([204, 204]);
+    expect(await lastAudit()).toMatchObject({ actor: 'admin', action: 'favorite_dag' });
+    expect(await favorites()).toEqual(['etl']);
+    expect(await favorites('?is_favorite=false')).toEqual([]);
+    expect((await api.get('/api/v2/dags/etl/details')).body.is_favorite).toBe(true);
+
+    await api.db.pool.query("INSERT INTO app_user (username, password_hash, role) VALUES ('other', '', 'admin')");
+    const token = await api.auth.issueToken({ username: 'other', role: 'admin' });
+    const others = await api.call('GET', '/api/v2/dags?is_favorite=true', { headers: { Authorization: `Bearer ${token}` } });
+    expect(others.body).toEqual({ dags: [], total_entries: 0 });
+  });
+
+  it('are taken away again, those that are some', async () => {
+    expect([await set('unfavorite'), await set('unfavorite')]).toEqual([204, 409]);
+    expect(await favorites()).toEqual([]);
+    expect((await api.get('/api/v2/dags/etl/details')).body.is_favorite).toBe(false);
+    expect([await set('favorite', 'none'), await set('unfavorite', 'none')]).toEqual([404, 404]);
+  });
+});
+
 describe('triggering a run', () => {
   it('makes a queued one without a logical date when none is given', async () => {
     const { status, body } = await trigger({ conf: { region: 'us' }, note: 'by hand' });

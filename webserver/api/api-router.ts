@@ -85,7 +85,7 @@ function negotiate(request: Request, { otherTypes = [] }: Route): string {
 }
 
 async function sendOther(answer: OtherAnswer, response: Response): Promise<void> {
-  response.status(200).set(answer.headers).type(answer.type);
+  response.status(answer.status).set(answer.headers).type(answer.type);
   if (typeof answer.body === 'string') {
     response.send(answer.body);
     return;

@@ -43,6 +43,7 @@ export class OtherAnswer {
     readonly type: string,
     readonly body: string | AsyncIterable<string>,
     readonly headers: Readonly<Record<string, string>> = {},
+    readonly status = 200,
   ) {}
 }
 

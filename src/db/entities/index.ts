@@ -2,6 +2,7 @@ import type { EntitySchema } from 'typeorm';
 import { sessionEntity } from './session';
 import { bundleEntity } from './bundle';
 import { dagEntity } from './dag';
+import { dagFavoriteEntity } from './dag-favorite';
 import { dagVersionEntity } from './dag-version';
 import { importErrorEntity } from './import-error';
 import { poolEntity } from './pool';
@@ -42,6 +43,7 @@ export const entities: readonly EntitySchema[] = [
   xcomEntity,
   auditLogEntity,
   appUserEntity,
+  dagFavoriteEntity,
   webSessionEntity,
   taskTallyEntity,
   expansionEntity,

@@ -28,6 +28,9 @@ export interface DagRow {
 }
 
 export interface DagFilter {
+  /** User names. */
+  readonly favoriteOf?: string;
+  readonly noFavoriteOf?: string;
   readonly tags?: readonly string[];
   readonly tagsMatch?: 'any' | 'all';
   readonly owners?: readonly string[];
@@ -81,6 +84,8 @@ export async function listDags(
     .and('d.is_paused = ?', filter.paused)
     .and('EXISTS (SELECT FROM import_error e WHERE e.file_path = d.file_path) = ?', filter.hasImportErrors)
     .and('l.state = ?', filter.lastRunState)
+    .and(`EXISTS (SELECT FROM dag_favorite f WHERE f.dag_id = d.dag_id AND f.username = ?)`, filter.favoriteOf)
+    .and(`NOT EXISTS (SELECT FROM dag_favorite f WHERE f.dag_id = d.dag_id AND f.username = ?)`, filter.noFavoriteOf)
     .and('NOT ?::boolean', filter.nothing)
     .exists('dag_run r WHERE r.dag_id = d.dag_id', (run) =>
       run.and('r.state = ANY (?)', filter.runStates).range('r.start_date', filter.runStartDate).range('r.end_date', filter.runEndDate),
@@ -125,4 +130,9 @@ export async function getCurrentVersion(pool: Pool, dagId: string): Promise<Curr
     [dagId],
   );
   return rows[0] ?? null;
+}
+
+export async function isFavorite(pool: Pool, dagId: string, username: string): Promise<boolean> {
+  const { rowCount } = await pool.query('SELECT FROM dag_favorite WHERE username = $1 AND dag_id = $2', [username, dagId]);
+  return rowCount === 1;
 }

@@ -2,11 +2,11 @@ import path from 'node:path';
 import { Duration } from 'luxon';
 import { z } from 'zod';
 import { RUN_STATES } from '../../../src/core/states';
-import { dagOrder, getCurrentVersion, getDag, listDags, type DagRow } from '../../../src/read-model/rest/dags';
+import { dagOrder, getCurrentVersion, getDag, isFavorite, listDags, type DagRow } from '../../../src/read-model/rest/dags';
 import { rangeOf } from '../../../src/read-model/rest/sql';
 import { ApiError, notFound } from '../api-error';
-import { dateRange, jsonObject, nullableDate, oneOf, orderBy, paging, pattern, readOrder, texts } from '../fields';
-import { defineRoute, type ApiContext } from '../route';
+import { dateRange, jsonObject, nothing, nullableDate, oneOf, orderBy, paging, pattern, readOrder, texts } from '../fields';
+import { defineRoute, type ApiContext, type Route } from '../route';
 import { versionResponse, versionSchema } from './dag-version';
 
 export const bundleName = 'dags-folder';
@@ -89,7 +89,7 @@ const listQuery = z.object({
   order_by: orderBy(dagOrder, 'dag_id'),
 });
 
-export const dagRoutes = [
+export const dagRoutes: readonly Route[] = [
   defineRoute({
     method: 'get',
     path: '/api/v2/dags',
@@ -99,8 +99,10 @@ export const dagRoutes = [
     query: listQuery,
     response: z.object({ dags: z.array(dagSchema), total_entries: z.int() }),
     errors: [400],
-    handle: async ({ query, context }) => {
+    handle: async ({ query, actor, context }) => {
       const filter = {
+        favoriteOf: query.is_favorite === true ? actor.user : undefined,
+        noFavoriteOf: query.is_favorite === false ? actor.user : undefined,
         tags: query.tags,
         tagsMatch: query.tags_match_mode,
         owners: query.owners,
@@ -200,6 +202,8 @@ export const dagRoutes = [
       return null;
     },
   }),
+  favoriteRoute(true),
+  favoriteRoute(false),
   defineRoute({
     method: 'get',
     path: '/api/v2/dags/{dag_id}/details',
@@ -209,7 +213,7 @@ export const dagRoutes = [
     params: dagId,
     response: detailsSchema,
     errors: [404],
-    handle: async ({ params, context }) => {
+    handle: async ({ params, actor, context }) => {
       const dag = await find(params.dag_id, context);
       const version = await getCurrentVersion(context.database.pool, params.dag_id);
       const spec = version?.spec;
@@ -230,7 +234,7 @@ export const dagRoutes = [
         last_parsed: dag.last_parsed_at,
         default_args: null,
         owner_links: null,
-        is_favorite: false,
+        is_favorite: await isFavorite(context.database.pool, params.dag_id, actor.user),
         active_runs_count: version?.active_runs ?? 0,
         latest_dag_version: version ? versionResponse(params.dag_id, version) : null,
       };
@@ -238,15 +242,32 @@ export const dagRoutes = [
   }),
 ];
 
+function favoriteRoute(favorite: boolean): Route {
+  return defineRoute({
+    method: 'post',
+    path: `/api/v2/dags/{dag_id}/${favorite ? 'favorite' : 'unfavorite'}`,
+    id: favorite ? 'favorite_dag' : 'unfavorite_dag',
+    tag: 'DAG',
+    summary: favorite ? 'Makes a DAG one of your favorites' : 'Takes a DAG off your favorites',
+    params: dagId,
+    status: 204,
+    response: nothing,
+    errors: favorite ? [404] : [404, 409],
+    handle: async ({ params, actor, context }) => {
+      await context.commands.setFavorite(params.dag_id, favorite, actor);
+      return undefined;
+    },
+  });
+}
+
 function holdToIsPaused(mask: readonly string[] | undefined): void {
   if ((mask ?? []).some((field) => field !== 'is_paused')) throw new ApiError(400, 'Of a DAG, only is_paused can be changed');
 }
 
-/** Favorites, assets and versions of bundles are of Airflow; as are the names of its timetables. */
+/** Assets and versions of bundles are of Airflow; as are the names of its timetables. */
 function asksForWhatNoDagHas(query: z.output<typeof listQuery>): boolean {
-  const { is_favorite, has_asset_schedule, asset_dependency, timetable_type, bundle_name, bundle_version } = query;
+  const { has_asset_schedule, asset_dependency, timetable_type, bundle_name, bundle_version } = query;
   return (
-    is_favorite === true ||
     has_asset_schedule === true ||
     [asset_dependency, timetable_type, bundle_version].some((given) => given !== undefined) ||
     (bundle_name ?? bundleName) !== bundleName

@@ -15,6 +15,7 @@ import { eventLogRoutes } from './event-logs';
 import { importErrorRoutes } from './import-errors';
 import { jobRoutes } from './jobs';
 import { listRoutes } from './lists';
+import { loginRoutes } from './login';
 import { logRoutes } from './logs';
 import { monitorRoutes } from './monitor';
 import { patchTaskInstanceRoutes } from './patch-task-instances';
@@ -30,6 +31,7 @@ import { xcomRoutes } from './xcoms';
 
 export const routes: readonly Route[] = [
   ...tokenRoutes,
+  ...loginRoutes,
   ...monitorRoutes,
   ...dagRoutes,
   ...dagVersionRoutes,
