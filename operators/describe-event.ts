@@ -26,7 +26,7 @@ export function story(context: CallbackContext): string {
     ...(dagRun.logicalDate ? [`Logical date: ${dagRun.logicalDate.toISO()}`] : []),
     ...(deadline ? [`Deadline: ${deadline.at.toISO()}`] : []),
     ...(ti ? [`Try: ${ti.tryNumber} of ${ti.maxTries}`] : []),
-    ...(reason === null ? [] : [`Reason: ${reason}`]),
+    ...(reason === null || reason === 'executed' ? [] : [`Reason: ${reason}`]),
     ...(exception === null ? [] : ['', `${exception.name}: ${exception.message}`]),
   ];
   return lines.join('\n');

@@ -138,7 +138,7 @@ export interface CallbackContext extends Pick<
   readonly event: TaskEvent | RunEvent | 'deadline';
   /** Of `onMissed`: which deadline of the DAG, and when it was. */
   readonly deadline: { readonly name: string | null; readonly at: DateTime<true> } | null;
-  /** Why it failed or was skipped, in a word or a sentence. */
+  /** Why it failed or was skipped, in a word or a sentence. 'executed': the task itself came to it. */
   readonly reason: string | null;
   /** What the task threw, taken apart. */
   readonly exception: CallbackError | null;

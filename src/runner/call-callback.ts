@@ -29,6 +29,6 @@ function callbackScope(context: CallbackContext): Scope {
   // A callback of a DAG has no task: its names are there, and empty.
   const whole = Object.create(context, { ti: { value: context.ti ?? {} }, task: { value: context.task ?? {} } }) as TaskContext;
   const scope = templateScope(whole);
-  const { event, reason, exception } = context;
-  return (ask) => Object.assign(scope(ask), { event, reason, exception });
+  const { event, reason, exception, deadline } = context;
+  return (ask) => Object.assign(scope(ask), { event, reason, exception, deadline });
 }

@@ -61,7 +61,8 @@ async function callbackContext(
   const missed = workload.deadline && deadlinesOf(dag.options)[workload.deadline.number];
   const about = {
     event,
-    reason,
+    // A task that skips itself says why in words.
+    reason: event === 'skipped' && error ? error.message : reason,
     exception: error && exceptionOf(error),
     deadline: workload.deadline
       ? { name: missed?.name ?? null, at: DateTime.fromMillis(workload.deadline.at, { zone: 'utc' }) as DateTime<true> }

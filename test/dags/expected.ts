@@ -11,7 +11,7 @@ export interface ExpectedRun {
   readonly conf?: JsonObject;
   /** Needs the connection `examples`, to an empty Postgres database. */
   readonly needsExamples?: true;
-  /** Other DAGs and the triggerer take part: run by a real scheduler (waiting.test.ts), and not in memory. */
+  /** Other DAGs and the triggerer take part: run by a real scheduler (waiting.test.ts, real-scheduler.test.ts), and not in memory. */
   readonly needsScheduler?: true;
   /** A run that has to be there before. */
   readonly after?: { readonly dagId: string; readonly logicalDate: string };
@@ -335,6 +335,15 @@ export const expectedRuns: readonly ExpectedRun[] = [
     needsScheduler: true,
     state: 'success',
     tasks: { trigger: 'success', file_of_child: 'success', work_of_child: 'success', whole_run: 'success', tidy_up: 'success' },
+  },
+  {
+    file: 'callbacks.ts',
+    dagId: 'callbacks',
+    logicalDate: '2026-01-05',
+    conf: { seconds: 1.5 },
+    needsScheduler: true,
+    state: 'success',
+    tasks: { load: 'success', refunds: 'skipped', report: 'success' },
   },
   {
     file: 'deferred-wait.ts',

@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { packageRoot } from '../../src/config/package-root';
+import { FileLogStore } from '../../src/logs/file-log-store';
 import { eventually } from '../support/eventually';
 import { Standalone } from '../support/standalone';
 import { expectedRuns } from './expected';
 
 /** Examples that are run once more by the real processes: other files may join. */
-const files = ['dynamic-mapping.ts', 'mapped-group.ts', 'setup-teardown.ts', 'short-circuit.ts'];
+const files = ['dynamic-mapping.ts', 'mapped-group.ts', 'setup-teardown.ts', 'short-circuit.ts', 'callbacks.ts'];
 const runs = expectedRuns.filter(({ file }) => files.includes(file));
 
 const standalone = new Standalone({
@@ -65,4 +66,31 @@ test('instances have the labels that their templates make', () => {
     instances.filter((one) => one.name.startsWith(`${task}[`) && one.day === day).map(({ name, label }) => `${name} ${label}`);
   expect(labels('total', '2026-01-05').toSorted()).toEqual(['total[0] north', 'total[1] south', 'total[2] station']);
   expect(labels('region.orders', '2026-01-01').toSorted()).toEqual(['region.orders[0] eu', 'region.orders[1] us', 'region.orders[2] asia']);
+});
+
+test('the callbacks of callbacks.ts tell of the failed try, the skipped task, the missed deadline and the end', async () => {
+  const [{ run_id: runId } = { run_id: '' }] = await standalone.query<{ run_id: string }>(
+    `SELECT run_id FROM dag_run WHERE dag_id = 'callbacks' AND run_type = 'manual'`,
+  );
+  const told = () =>
+    standalone.query<{ event: string; task_id: string | null; outcome: string | null; id: string }>(
+      `SELECT c.event, t.task_id, c.outcome, c.id FROM callback c JOIN dag_run r ON r.pk = c.run LEFT JOIN task_instance t ON t.pk = c.ti
+       WHERE r.run_id = $1 ORDER BY c.created_at`,
+      [runId],
+    );
+  const messages = {
+    retry: 'try 1 of load went wrong: the cash desk does not answer',
+    deadline: `the run ${runId} has missed "two seconds"`,
+    skipped: 'refunds had nothing to do: no refunds today',
+    success: 'the sales of 2026-01-05 are there',
+  };
+  await eventually(async () => expect((await told()).filter(({ outcome }) => outcome === 'success')).toHaveLength(4));
+  const logs = new FileLogStore(standalone.home);
+  const said = await Promise.all(
+    (await told()).map(async ({ event, task_id: taskId, id: callback }) => {
+      const { lines } = await logs.read({ dagId: 'callbacks', runId, taskId, mapIndex: -1, event, callback });
+      return [event, lines.map(({ message }) => message).join()];
+    }),
+  );
+  expect(Object.fromEntries(said)).toEqual(messages);
 });
