@@ -128,6 +128,10 @@ test('connections are imported from URIs and objects, and overwritten when asked
     db: { conn_type: 'postgres', description: 'sales', host: 'h', port: null, login: 'me', password: 'p', schema: 's', extra: {} },
     web: { conn_type: 'http', description: 'web', host: 'other', port: null, login: null, password: null, schema: null, extra: {} },
   });
+  expect(await thence('connections', 'create-default-connections')).toMatchObject(ok('2 created, 0 updated, 0 skipped\n'));
+  expect(await thence('connections', 'create-default-connections')).toMatchObject(ok('0 created, 0 updated, 2 skipped\n'));
+  expect(await thence('connections', 'get', 'http_default')).toMatchObject({ exitCode: 0 });
+  for (const id of ['postgres_default', 'http_default']) await thence('connections', 'delete', id);
   const url = new URL(db.url);
   const self = `postgres://${url.username}:${url.password}@${url.host}${url.pathname}`;
   const env = { THENCE_SECRET_KEY: secretKey, THENCE_TEST_CONNECTION: 'true', THENCE_CONN_SELF: self };

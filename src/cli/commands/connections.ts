@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ConnectionInput } from '../../commands/commands';
+import { defaultConnections } from '../../commands/default-connections';
 import { connectionEntry, connectionInputs, inputOfConnection } from '../../commands/exchange';
 import { testConnection } from '../../connections/test-connection';
 import { ThenceError } from '../../core/errors';
@@ -101,6 +102,12 @@ Examples:
     .action(exportFile);
 
   command
+    .command('create-default-connections')
+    .description(`Store ${defaultConnections.map(({ id }) => id).join(' and ')}, to begin with; those that are there stay as they are.`)
+    .addHelpText('after', '\nExample:\n  $ thence connections create-default-connections')
+    .action(() => storeAll(defaultConnections, 'skip'));
+
+  command
     .command('test')
     .argument('<id>')
     .description('Try whether a connection works. Exit code 1 if not. THENCE_TEST_CONNECTION=true has to allow it.')
@@ -168,9 +175,11 @@ function inputOfFields(id: string, { connUri, connJson, connDescription: descrip
 }
 
 async function importFile(file: string, { overwrite }: { overwrite?: boolean }): Promise<void> {
-  const inputs = connectionInputs(readRecords(file, formats), file);
-  const options = { ifExists: overwrite === true ? 'overwrite' : 'skip' } as const;
-  const stored = await withCommands(readConfig(), (commands) => commands.storeConnections(inputs, options, actor));
+  await storeAll(connectionInputs(readRecords(file, formats), file), overwrite === true ? 'overwrite' : 'skip');
+}
+
+async function storeAll(inputs: readonly ConnectionInput[], ifExists: 'overwrite' | 'skip'): Promise<void> {
+  const stored = await withCommands(readConfig(), (commands) => commands.storeConnections(inputs, { ifExists }, actor));
   print(`${stored.created.length} created, ${stored.updated.length} updated, ${stored.skipped.length} skipped`);
 }
 

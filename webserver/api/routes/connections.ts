@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ConnectionInput } from '../../../src/commands/commands';
+import { defaultConnections } from '../../../src/commands/default-connections';
 import { testConnection } from '../../../src/connections/test-connection';
 import type { JsonObject } from '../../../src/core/json';
 import { HIDDEN, hideSensitive, jsonContainer } from '../../../src/core/sensitive';
@@ -178,11 +179,6 @@ export const connectionRoutes = [
       return undefined;
     },
   }),
-];
-
-const defaultConnections: readonly ConnectionInput[] = [
-  { id: 'postgres_default', type: 'postgres', host: 'localhost', port: 5432, login: 'postgres', schema: 'postgres' },
-  { id: 'http_default', type: 'http', host: 'http://localhost' },
 ];
 
 function changeOf(body: ConnectionBody, mask: readonly string[] | undefined): ConnectionInput {
