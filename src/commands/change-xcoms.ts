@@ -4,7 +4,7 @@ import { ThenceError } from '../core/errors';
 import { writeAudit } from './audit';
 import type { Actor, XComInput, XComPlace } from './commands';
 import type { CommandContext } from './context';
-import { findRun } from './find-run';
+import { findRun, runNotFound } from './find-run';
 import { taskNotFound } from './set-note';
 import { inTransaction } from './transaction';
 
@@ -51,7 +51,10 @@ async function change(
   const { dagId, runId, taskId, mapIndex = -1, key } = request;
   const run = await findRun(context, request);
   await inTransaction(context.database.pool, async (client) => {
-    const task = 'SELECT FROM task_instance WHERE run = $1 AND task_id = $2 AND map_index = $3 FOR KEY SHARE';
+    // The run first, as everybody locks: it may be deleted at this moment.
+    const { rowCount: stays } = await client.query('SELECT FROM dag_run WHERE pk = $1 FOR KEY SHARE', [run.pk]);
+    if (stays === 0) throw runNotFound(dagId, runId);
+    const task = 'SELECT FROM task_instance WHERE run = $1 AND task_id = $2 AND map_index = $3';
     if ((await client.query(task, [run.pk, taskId, mapIndex])).rowCount === 0) throw taskNotFound(request);
     await write(client, run.pk);
     await writeAudit(client, actor, { action, dagId, runId, taskId, mapIndex, details: { key } });

@@ -1,6 +1,7 @@
 import { createCommands } from '../../src/commands/create-commands';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
 import { insertDag, insertRun, insertTaskInstance, insertXcom } from '../support/factories';
+import { eventually } from '../support/eventually';
 import { useApi } from './support';
 
 let ledger: PostgresLedger;
@@ -71,6 +72,28 @@ describe('a new XCom', () => {
     expect((await api.call('POST', path, { body: { key: 'k', value: 1, ...change } })).status).toBe(status);
     expect(await audit()).toEqual([]);
   });
+});
+
+it('an XCom of a run that is just being deleted waits for that, and is not found then', async () => {
+  const run = await insertRun(api.db.pool, { dagId: 'etl', runId: 'leaving' });
+  await insertTaskInstance(api.db.pool, { run, taskId: 'extract', state: 'success' });
+  const deleting = await api.db.pool.connect();
+  try {
+    await deleting.query('BEGIN');
+    await deleting.query('SELECT FROM dag_run WHERE pk = $1 FOR UPDATE', [run]);
+    const answer = api.call('POST', at('extract', 'leaving'), { body: { key: 'k', value: 1 } });
+    await eventually(async () => {
+      const { rows } = await api.db.pool.query(
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+      );
+      expect(rows).toHaveLength(1);
+    });
+    await deleting.query('DELETE FROM dag_run WHERE pk = $1', [run]);
+    await deleting.query('COMMIT');
+    expect((await answer).status).toBe(404);
+  } finally {
+    deleting.release();
+  }
 });
 
 describe('changing an XCom', () => {
