@@ -10,6 +10,7 @@
 import type { JsonValue } from './json';
 import type { RunState, TaskState } from './states';
 import type { Instant } from './time';
+import type { WaitSpec } from './workload';
 
 /** What all but `time` may have: looks again less and less often. */
 interface Polled {
@@ -114,4 +115,27 @@ export function firstCheckOf(wait: BuiltInWait): Instant | null {
 
 export function intervalOf(wait: BuiltInWait): number | null {
   return wait.kind === 'time' ? null : (wait.intervalMs ?? defaultIntervalMs[wait.kind]);
+}
+
+/** 'the file "/data/in.csv"': what it waits for, for people; nothing that may be secret. */
+export function waitSubject({ kind, trigger, args }: Pick<WaitSpec, 'kind' | 'trigger' | 'args'>): string {
+  const of = (name: string) => (typeof args[name] === 'string' ? `"${args[name]}"` : '');
+  switch (kind) {
+    case 'time':
+      return 'a time';
+    case 'file':
+      return `the file ${of('path')}`;
+    case 'http': {
+      const { url } = (args['request'] ?? {}) as { url?: string };
+      return url ? `an answer of ${url.split('?')[0]}` : 'an answer over HTTP';
+    }
+    case 'sql':
+      return `a row of the connection ${of('connection')}`;
+    case 'external-task':
+      return `DAG ${of('dagId')}`;
+    case 'dag-run':
+      return `run ${of('runId')} of DAG ${of('dagId')}`;
+    case 'custom':
+      return `its trigger ${trigger}`;
+  }
 }

@@ -6,7 +6,7 @@ import { didYouMean } from '../core/did-you-mean';
 import { durationToMs } from '../core/duration';
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
-import { WAIT_KINDS, firstCheckOf, intervalOf } from '../core/waits';
+import { WAIT_KINDS, firstCheckOf, intervalOf, waitSubject } from '../core/waits';
 import type { BuiltInWait } from '../core/waits';
 import type { ResumeInfo, WaitSpec } from '../core/workload';
 import type { BaseOperator } from '../dag/base-operator';
@@ -73,10 +73,12 @@ export function waitOf(thrown: unknown): WaitSpec | null {
   return thrown instanceof DeferSignal ? thrown.wait : null;
 }
 
-/** 'a trigger "queue-message"', for a line of the log. */
-export function describeWait({ kind, trigger, timeoutAt }: WaitSpec): string {
-  const until = timeoutAt === null ? '' : `, until ${new Date(timeoutAt).toISOString()} at the latest`;
-  return `${kind === 'custom' ? `the trigger "${trigger}"` : kind}${until}`;
+/** For a line of the log. */
+export function describeWait(wait: WaitSpec): string {
+  const until = wait.timeoutAt === null ? '' : `, until ${new Date(wait.timeoutAt).toISOString()} at the latest`;
+  const { at } = wait.args;
+  const subject = wait.kind === 'time' && typeof at === 'number' ? new Date(at).toISOString() : waitSubject(wait);
+  return subject + until;
 }
 
 /** Goes on after a wait. */

@@ -51,6 +51,8 @@ export async function runTask(workload: RunTask, deps: RunnerDeps): Promise<Outc
     label = new MapLabel(workload, context, deps.api, deps.log);
     await label.before();
     if (workload.tryStartedAt === null) await announce(task, context, deps);
+    if (workload.resume?.event.kind === 'event')
+      deps.log.write('info', 'thence', `What it waited for has come: it goes on in ${workload.resume.method}.`);
     const returned = await execute(task, context, workload.resume, deps);
     deferral.checkReturned();
     if (deps.stopper.reason?.why === 'timeout') throw deps.stopper.reason;

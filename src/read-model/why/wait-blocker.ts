@@ -1,6 +1,7 @@
 /** What a deferred task waits for. */
 import type { Pool } from 'pg';
 import type { JsonObject } from '../../core/json';
+import { waitSubject } from '../../core/waits';
 import type { WaitSpec } from '../../core/workload';
 import type { Blocker } from './blocker';
 
@@ -27,7 +28,7 @@ export async function waitBlocker(pool: Pool, task: { readonly pk: number }): Pr
   const blockers: Blocker[] = [
     {
       kind: 'deferred',
-      text: `It holds nothing while it waits for ${subjectOf(wait)}${until}.${wait.kind === 'custom' ? '' : isTime ? ' It goes on' : ' The next look is'}`,
+      text: `It holds nothing while it waits for ${waitSubject(wait)}${until}.${wait.kind === 'custom' ? '' : isTime ? ' It goes on' : ' The next look is'}`,
       ...(wait.kind !== 'custom' && { at: wait.nextCheckAt }),
     },
   ];
@@ -35,26 +36,4 @@ export async function waitBlocker(pool: Pool, task: { readonly pk: number }): Pr
     blockers.push({ kind: 'triggerer', text: 'No triggerer is alive, so nobody looks. Run "thence triggerer" or "thence standalone".' });
   }
   return blockers;
-}
-
-function subjectOf({ kind, trigger, args }: WaitRow): string {
-  const of = (name: string) => (typeof args[name] === 'string' ? `"${args[name]}"` : '');
-  switch (kind) {
-    case 'time':
-      return 'a time';
-    case 'file':
-      return `the file ${of('path')}`;
-    case 'http': {
-      const { url } = (args['request'] ?? {}) as { url?: string };
-      return url ? `an answer of ${url.split('?')[0]}` : 'an answer over HTTP';
-    }
-    case 'sql':
-      return `a row of the connection ${of('connection')}`;
-    case 'external-task':
-      return `DAG ${of('dagId')}`;
-    case 'dag-run':
-      return `run ${of('runId')} of DAG ${of('dagId')}`;
-    case 'custom':
-      return `its trigger ${trigger}`;
-  }
 }
