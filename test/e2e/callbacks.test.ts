@@ -1,6 +1,7 @@
 /** Callbacks, deadlines, notifiers and listeners through the real processes: one standalone, in which everything happens at once. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { FileLogStore } from '../../src/logs/file-log-store';
 import { eventually } from '../support/eventually';
 import { useHttpServer } from '../support/http-server';
 import { Standalone } from '../support/standalone';
@@ -10,13 +11,14 @@ const standalone = new Standalone({
   THENCE_EXECUTOR: 'local',
   THENCE_PARALLELISM: '4',
   THENCE_MAX_LOST_TRIES: '0',
-  THENCE_LISTENERS: './listener.ts',
+  THENCE_LISTENERS: './broken.ts,./listener.ts',
+  THENCE_VAR_DB_PASSWORD: 'hunter2-hunter2',
 });
 const journal = path.join(standalone.folder, 'journal');
 const events = path.join(standalone.folder, 'events');
 
 const source = (hookUrl: string) => `
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAG, SkipError, WebhookNotifier } from 'thence';
 
@@ -38,6 +40,23 @@ bad.task('dies', { ...all, isolation: 'fresh' }, async () => { process.kill(proc
 
 const late = new DAG('late', { schedule: null, onFailure: note, deadline: { after: 500, name: 'soon', onMissed: [note, hook] } });
 late.task('endless', () => sleep(300_000));
+
+const broken = new DAG('broken', { schedule: null, onSuccess: note });
+const after = (id, onSuccess) => broken.task(id, { onSuccess }, () => 1);
+after('throws', [async ({ variables, log }) => {
+  const password = await variables.get('db_password');
+  log.info('it is ' + password);
+  throw new Error('it was ' + password);
+}, note]);
+after('exits', () => process.exit(3));
+after('leaves', async () => { void Promise.reject(new Error('nobody waits')); await sleep(60_000); });
+after('killed', async (context) => {
+  const again = existsSync(${JSON.stringify(`${journal}.killed`)});
+  appendFileSync(${JSON.stringify(`${journal}.killed`)}, '');
+  if (again) return note(context);
+  process.kill(process.pid, 'SIGKILL');
+  await sleep(60_000);
+});
 `;
 const listener = `
 import { appendFileSync } from 'node:fs';
@@ -56,15 +75,20 @@ interface Seen {
 const read = <T>(file: string): T[] =>
   existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as T) : []; // prettier-ignore
 const called = (dag: string, task: string | null) => read<Seen>(journal).filter((seen) => seen.dag === dag && seen.task === task);
+/** In the order of tries: what runs beside the tasks has none. */
+const ORDER = ['execute', 'retry', 'success', 'skipped', 'deadline', 'failure'];
+const inOrder = (seen: readonly Seen[]) =>
+  seen.toSorted((a, b) => Number(a['try']) - Number(b['try']) || ORDER.indexOf(a.event) - ORDER.indexOf(b.event));
 const calledWith = (dag: string, task: string | null, expected: readonly object[]) =>
-  eventually(() => expect(called(dag, task)).toMatchObject(expected));
+  eventually(() => expect(inOrder(called(dag, task))).toMatchObject(expected));
 
 const runs: Record<string, string> = {};
 beforeAll(async () => {
   standalone.writeDag('told.ts', source(hook.url));
   writeFileSync(path.join(standalone.folder, 'listener.ts'), listener);
+  writeFileSync(path.join(standalone.folder, 'broken.ts'), 'export const listener = {\n  onRunState( { }\n};');
   await standalone.start();
-  for (const dagId of ['fine', 'bad', 'late']) {
+  for (const dagId of ['fine', 'bad', 'late', 'broken']) {
     await standalone.waitForDag(dagId);
     runs[dagId] = await standalone.trigger(dagId);
   }
@@ -115,6 +139,53 @@ it('a WebhookNotifier posts what happened, signed', async () => {
     ]),
   );
   for (const { headers } of hook.asked) expect(headers['x-thence-signature']).toMatch(/^sha256=[0-9a-f]{64}$/);
+});
+
+it('callbacks that throw, exit or are killed harm nobody; each log says what happened and where, without secrets, and the killed one is called again', async () => {
+  expect(await standalone.waitForRun('broken', runs['broken']!)).toBe('success');
+  interface Row {
+    id: string;
+    task: string;
+    outcome: string;
+    tries: number;
+  }
+  const rows = await eventually(async () => {
+    const found = await standalone.query<Row>(
+      `SELECT c.id, t.task_id AS task, c.outcome, c.tries FROM callback c JOIN task_instance t ON t.pk = c.ti JOIN dag_run r ON r.pk = c.run
+       WHERE r.dag_id = 'broken' AND c.done_at IS NOT NULL ORDER BY t.task_id`,
+    );
+    expect(found).toHaveLength(4);
+    return found;
+  });
+  expect(rows.map(({ task, outcome, tries }) => `${task} ${outcome} ${tries}`)).toEqual([
+    'exits failed 1',
+    'killed success 2',
+    'leaves failed 1',
+    'throws failed 1',
+  ]);
+  const logs = new FileLogStore(standalone.home);
+  const said: Record<string, string> = {};
+  for (const { id, task } of rows) {
+    const ref = { dagId: 'broken', runId: runs['broken']!, taskId: task, mapIndex: -1, event: 'success', callback: id };
+    said[task] = (await logs.read(ref)).lines.map(({ message }) => message).join('\n');
+    const warning = `success callback of task "${task}" of DAG "broken" in run ${runs['broken']} ${task === 'killed' ? 'was lost and is run again' : 'failed'}; see ${logs.pathOf(ref)}`;
+    expect(standalone.output).toContain(warning);
+  }
+  expect(said['throws']).toMatch(/^it is \*\*\*\nonSuccess failed: Error: it was \*\*\*\n +at .*told\.ts:\d+:\d+\)?\nnoting success$/);
+  expect(said['exits']).toBe(
+    'The callback ended its process with exit code 3: something called process.exit(). Return from the callback, or throw, instead.',
+  );
+  expect(said['leaves']).toMatch(/nobody awaited, ended the callback:\nError: nobody waits\n +at .*told\.ts:\d+/);
+  expect(said['killed']).toMatch(/^The callback's process was killed with SIGKILL from outside.*\nnoting success$/);
+  expect(called('broken', 'throws')).toHaveLength(1);
+  expect(called('broken', 'killed')).toHaveLength(1);
+  expect(standalone.output).not.toContain('hunter2');
+});
+
+it('a listener that cannot be loaded says where, and keeps no other from being told', () => {
+  expect(standalone.output).toMatch(
+    /error listener: a listener could not be loaded: \S+broken\.ts could not be loaded: [^]*broken\.ts:3:\d+: ERROR: /,
+  );
 });
 
 it('a listener is told of runs and tasks as they start, are retried and end, with what they read and write', async () => {
