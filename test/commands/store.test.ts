@@ -14,7 +14,7 @@ const commandsWith = (key = cipher): Commands =>
   createCommands({ database: db.database, ledger: {} as never, clock: { now: Date.now }, wakeup: () => wakeups++, cipher: () => key });
 let commands: Commands;
 beforeEach(async () => {
-  await db.pool.query('TRUNCATE variable, connection, app_user, web_session, audit_log');
+  await db.pool.query('TRUNCATE variable, connection, dag_favorite, app_user, web_session, audit_log');
   await db.pool.query("DELETE FROM pool WHERE name <> 'default_pool'");
   wakeups = 0;
   commands = commandsWith();

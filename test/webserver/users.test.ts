@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => web.close());
 beforeEach(async () => {
-  await test.pool.query('TRUNCATE app_user, web_session, audit_log');
+  await test.pool.query('TRUNCATE dag_favorite, app_user, web_session, audit_log');
   await test.pool.query("INSERT INTO app_user (username, password_hash, role) VALUES ('admin', $1, 'admin')", [
     await hashPassword('admin'),
   ]);
