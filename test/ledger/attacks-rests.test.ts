@@ -189,5 +189,35 @@ it('tasks that are due in paused DAGs keep no others from coming due', async () 
     await hand.hop({ runs });
   }
   expect(await count(`task_instance t JOIN dag_run r ON r.pk = t.run WHERE r.dag_id = 'd' AND t.try_number = 2`)).toBe(1);
-  expect(await count(`task_instance t JOIN dag_run r ON r.pk = t.run WHERE r.dag_id = 'held' AND t.try_number = 1 AND NOT t.admissible`)).toBe(3);
+  expect(
+    await count(`task_instance t JOIN dag_run r ON r.pk = t.run WHERE r.dag_id = 'held' AND t.try_number = 1 AND NOT t.admissible`),
+  ).toBe(3);
+});
+
+it('a mapped task that a version left out when it had finished, and another brought back, is expanded anew, and the run ends', async () => {
+  const withMap = { dagId: 'd', tasks: ['a', { id: 'm', ...over(2) }] };
+  await insertDag(db.pool, withMap);
+  const { pk, claimed } = await hand.start('d', {}, none);
+  await drain(claimed);
+  await insertDag(db.pool, { dagId: 'd', tasks: ['a'] });
+  await hand.ledger.clearTasks({ run: pk, tasks: whole('a'), version: 'latest', conf: null });
+  await drain();
+  await insertDag(db.pool, withMap);
+  await hand.ledger.clearTasks({ run: pk, tasks: whole('a'), version: 'latest', conf: null });
+  await drain();
+  expect(await count(`task_instance WHERE task_id = 'm' AND map_index >= 0 AND state = 'success' AND try_number = 2`)).toBe(2);
+});
+
+it('a task that defers in the very moment in which failFast ends the run leaves no wait behind', async () => {
+  await insertDag(db.pool, { dagId: 'd', failFast: true, tasks: ['a', 'b'] });
+  const { claimed } = await hand.start('d');
+  const wait = { kind: 'time', trigger: null, args: {}, firstCheckAt: null, intervalMs: null, timeoutAt: null, resume: 'x' } as const;
+  const outcomes = claimed.map(({ attemptId, taskId }) => ({
+    attemptId,
+    outcome: taskId === 'a' ? failed(false) : ({ kind: 'deferred', wait } as const),
+    cpuMs: null,
+    peakKb: null,
+  }));
+  await hand.hop({ outcomes });
+  expect(await count(`wait`)).toBe(0);
 });

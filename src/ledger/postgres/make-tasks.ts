@@ -50,6 +50,13 @@ const removeTasks = prepared<ChosenTask>(
    WHERE run = ANY($1::bigint[]) AND task_id <> ALL($2::text[]) AND (state IS NULL OR state <> ALL($3::text[]))
    RETURNING pk, task_id, map_index, state`,
 );
+/** An earlier version had this task, and its instances that were finished are still there: the placeholder is expanded anew in their place. */
+const setInstancesAside = prepared(
+  'set_instances_aside',
+  `UPDATE task_instance t SET state = 'removed', reason = NULL
+   WHERE t.run = ANY($1::bigint[]) AND t.task_id = ANY($2::text[]) AND t.map_index >= 0 AND t.state IS DISTINCT FROM 'removed'
+     AND NOT EXISTS (SELECT FROM task_tally y WHERE y.run = t.run AND y.task_id = t.task_id)`,
+);
 const forgetTallies = prepared('forget_tallies', 'DELETE FROM task_tally WHERE run = ANY($1::bigint[]) AND task_id <> ALL($2::text[])');
 
 /** Of a run that has only some of the tasks. */
@@ -72,6 +79,7 @@ export async function makeTasks(context: LedgerContext, client: PoolClient, dag:
     of((task) => task.priority),
   ];
   await insertTasks(client, ...columns);
+  await setInstancesAside(client, runs, ids);
   await alignInstances(client, ...columns);
   const { rows: removed } = await removeTasks(client, runs, ids, FINISHED_TASK_STATES);
   if (removed.length > 0) await stopTasks(client, removed, 'cleared');

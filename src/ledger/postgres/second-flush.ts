@@ -46,7 +46,7 @@ export async function secondFlush(context: LedgerContext, client: PoolClient, ho
   const lanes = capacity.map(([lane]) => lane);
 
   context.unanswered ||= capacity.length > 0;
-  // In the order of the properties: instances before gates before claims, the ends of runs before what they bring along, DAGs before pools.
+  // In the order of the properties: instances before gates before claims, waits before what ends them early, the ends of runs before what they bring along, DAGs before pools.
   const answers = await flush(client, () => ({
     begin: recorded.begun ? null : begin(client),
     applied: single.length > 0 ? applyTransitions(client, single) : null,
@@ -55,11 +55,11 @@ export async function secondFlush(context: LedgerContext, client: PoolClient, ho
     withdrawn: withdrawInstances(client, plan.withdrawn),
     admitted: admitInstances(client, plan.gates),
     expansions: askForExpansion(client, plan.expansions),
+    waits: insertWaits(client, plan.waits),
     early: Promise.all(plan.early.map((end) => endEarly(client, end))),
     runs: changed.length > 0 ? updateRuns(client, changed) : null,
     values: storeReturnValues(client, plan.accepted),
     deleted: deleteXComs(client, plan.begunAgain),
-    waits: insertWaits(client, plan.waits),
     resumes: forgetResumes(client, plan.goneOn),
     callbacks: insertCallbacks(client, plan.callbacks),
     nextRuns: wakeNextRuns(client, plan.observed),
