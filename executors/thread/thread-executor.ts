@@ -9,6 +9,7 @@ import path from 'node:path';
 import { compiledEntry } from '../../src/config/package-root';
 import type { UserWork } from '../../src/core/workload';
 import { answerApiRequest } from '../../src/execution-api/ipc';
+import { AttemptLog, fileSink } from '../../src/runner/attempt-log';
 import { userEnvironment } from '../../src/user-code/user-environment';
 import { forgetHost, killGroup, killMarked, nameHost, sweepGroups } from '../../src/user-code/process-groups';
 import type { FromHost, StopReason, ToHost } from '../../src/user-code/task-host-protocol';
@@ -174,7 +175,12 @@ export class ThreadExecutor implements Executor {
     killMarked(...this.inThreads.keys());
     const reason = this.describeHostEnd(code, signal);
     if (!this.stopping) this.context.logger.error(`${reason} Attempts lost: ${this.inThreads.size}. ${this.stderrTail.trim()}`);
-    for (const attemptId of [...this.inThreads.keys()]) this.say(attemptId, { kind: 'lost', message: reason });
+    for (const [attemptId, { logPath }] of [...this.inThreads]) {
+      const log = new AttemptLog(fileSink(logPath));
+      log.write('error', 'thence', reason);
+      log.end();
+      this.say(attemptId, { kind: 'lost', message: reason });
+    }
     if (this.stopping) return;
     this.failures += 1;
     this.retryStart = setTimeout(() => this.startHost(), this.failures === 1 ? 0 : Math.min(30_000, 250 * 2 ** this.failures));

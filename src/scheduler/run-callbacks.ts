@@ -107,7 +107,8 @@ export class RunCallbacks implements Service {
       reason: row.reason,
       error: row.error,
       executionTimeoutMs: TIMEOUT_MS,
-      isolation: 'warm',
+      // One that ended its process may do so again: it takes nobody else along.
+      isolation: row.tries > 1 ? 'fresh' : 'warm',
       memoryMb: null,
       logPath: this.deps.logs.pathOf({ dagId, runId, taskId, mapIndex: mapIndex ?? -1, event, callback: id }),
     };

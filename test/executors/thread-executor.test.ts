@@ -19,6 +19,7 @@ describe('the executor host', () => {
         kind: 'lost',
         message: expect.stringMatching(/cannot be told, so all are lost/) as string,
       });
+      expect(run.text(task)).toMatch(/cannot be told, so all are lost/);
     }
     expect((await run.outcomeOf(run.task('silent'))).outcome.kind).toBe('success');
     await run.stop();

@@ -102,6 +102,7 @@ it('one that threw has run; one whose process was lost runs again', async () => 
   await db.pool.query('UPDATE callback SET due_at = clock_timestamp()');
   await callbacks.runOnce();
   await eventually(async () => expect(await rows()).toEqual([{ outcome: 'failed', tries: 2, done: true }]));
+  expect(executor.calledBack.map(({ isolation }) => isolation)).toEqual(['warm', 'fresh']);
 });
 
 it('a callback of a scheduler that died is taken by another, and the first is not believed any more', async () => {
