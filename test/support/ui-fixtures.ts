@@ -5,7 +5,7 @@
 import type { Pool } from 'pg';
 import type { RunState, RunType, TaskState } from '../../src/core/states';
 import type { EdgeSpec, TaskSpec } from '../../src/dag-spec/spec';
-import type { LogLine, LogRef, LogStore } from '../../src/logs/log-store';
+import type { AnyLogRef, LogLine, LogRef, LogStore } from '../../src/logs/log-store';
 import { compileDag } from '../../src/dag-spec/compiled-dag';
 import {
   dagSpec,
@@ -483,15 +483,15 @@ export { dagSpec };
 export class MemoryLogs implements LogStore {
   private readonly lines = new Map<string, LogLine[]>();
 
-  pathOf(ref: LogRef): string {
+  pathOf(ref: AnyLogRef): string {
     return `/dev/null/${JSON.stringify(ref)}`;
   }
-  async read(ref: LogRef, from = 0, maxBytes = 1 << 20): Promise<{ lines: readonly LogLine[]; next: number }> {
+  async read(ref: AnyLogRef, from = 0, maxBytes = 1 << 20): Promise<{ lines: readonly LogLine[]; next: number }> {
     const all = this.lines.get(JSON.stringify(ref)) ?? [];
     const lines = all.slice(from, from + Math.max(1, Math.floor(maxBytes / 200)));
     return { lines, next: from + lines.length };
   }
-  async append(ref: LogRef, line: LogLine): Promise<void> {
+  async append(ref: AnyLogRef, line: LogLine): Promise<void> {
     const key = JSON.stringify(ref);
     this.lines.set(key, [...(this.lines.get(key) ?? []), line]);
   }

@@ -1,21 +1,26 @@
 /** A run that uses what the showcase's plain DAGs do not: mapped tasks and groups, setup and teardown, a deferred task, a callback, deadlines. */
 import type { Pool } from 'pg';
+import type { MemoryLogs } from './ui-fixtures';
 import { insertDag, insertRun, insertSession, insertTaskInstance } from './factories';
 
 const EXPANDED = { kind: 'product', keys: [{ name: 'file', target: 'input', source: { kind: 'task', taskId: 'list_files' } }] } as const;
 
 /** Instances of `load`: by default 12, of which two failed. */
-export async function fillMapped(pool: Pool, { dagId = 'file_loads', instances = 12 } = {}): Promise<{ run: number; runId: string }> {
+export async function fillMapped(
+  pool: Pool,
+  { dagId = 'file_loads', instances = 12, logs }: { dagId?: string; instances?: number; logs?: MemoryLogs } = {},
+): Promise<{ run: number; runId: string }> {
   const dag = await insertDag(pool, {
     dagId,
     description: 'Loads each file that has come',
     tasks: [
       { id: 'make_schema', setup: true },
       { id: 'list_files', retries: 2 },
-      { id: 'load', expand: EXPANDED, mapIndexTemplate: '{{ inputs.file }}', retries: 1 },
+      { id: 'load', expand: EXPANDED, mapIndexTemplate: '{{ inputs.file }}', retries: 1, callbacks: ['failure'] },
       { id: 'check.count', group: 'check' },
       { id: 'check.report', group: 'check' },
       { id: 'wait_for_partner', operator: 'HttpSensor' },
+      { id: 'wait_for_desk', operator: 'FunctionSensor', options: { timeout: { hours: 2 } } },
       { id: 'drop_schema', teardown: { onFailureFailDagrun: false }, triggerRule: 'all_done_setup_success' },
     ],
     groups: [{ id: 'check', parent: null, doc: null, expand: EXPANDED }],
@@ -25,6 +30,8 @@ export async function fillMapped(pool: Pool, { dagId = 'file_loads', instances =
       ['load', 'wait_for_partner'],
       ['check.count', 'check.report'],
       ['wait_for_partner', 'drop_schema'],
+      ['list_files', 'wait_for_desk'],
+      ['wait_for_desk', 'drop_schema'],
       ['make_schema', 'drop_schema'],
     ],
     deadlines: [{ name: 'finance reads it', kind: 'after', ms: 60_000, from: 'runAfter' }],
@@ -64,11 +71,26 @@ export async function fillMapped(pool: Pool, { dagId = 'file_loads', instances =
     [pk, run, dag.version],
   );
   await insertTaskInstance(pool, { run, taskId: 'drop_schema' });
-  await pool.query(
-    `INSERT INTO callback (run, ti, event, version, try_number, reason, done_at, outcome)
-     SELECT $1, pk, 'failure', $2, 1, 'executed', clock_timestamp(), 'done' FROM task_instance WHERE run = $1 AND task_id = 'load' AND map_index = 3`,
+  const desk = await insertTaskInstance(pool, { run, taskId: 'wait_for_desk', state: 'up_for_reschedule', startDate: start + 5000 });
+  await pool.query(`UPDATE task_instance SET due_at = clock_timestamp() + interval '3 minutes' WHERE pk = $1`, [desk.pk]);
+  const { rows: called } = await pool.query<{ id: string; event: string; mapIndex: number | null }>(
+    `WITH made AS (
+       INSERT INTO callback (run, ti, event, version, try_number, tries, reason, done_at, outcome)
+       SELECT $1, pk, 'failure', $2::uuid, 1, 1, 'executed', clock_timestamp(), 'success' FROM task_instance WHERE run = $1 AND task_id = 'load' AND map_index = 3
+       RETURNING *),
+     told AS (
+       INSERT INTO callback (run, event, version, tries, reason, deadline, done_at, outcome)
+       VALUES ($1, 'deadline', $2::uuid, 1, 'deadline missed', 0, clock_timestamp(), 'failed') RETURNING *)
+     SELECT id, event, 3 AS "mapIndex" FROM made UNION ALL SELECT id, event, NULL FROM told`,
     [run, dag.version],
   );
+  for (const { id, event, mapIndex } of called) {
+    const ref = { dagId, runId, taskId: mapIndex === null ? null : 'load', mapIndex: mapIndex ?? -1, event, callback: id };
+    const time = new Date(start + 60_000).toISOString();
+    await logs?.append(ref, { time, level: 'info', source: 'task', message: 'telling the finance desk' });
+    if (mapIndex === null)
+      await logs?.append(ref, { time, level: 'error', source: 'thence', message: 'the mail server refused: 550 no such user' });
+  }
   await pool.query(
     `INSERT INTO deadline (run, number, due_at, settled, missed_at) VALUES ($1, 0, clock_timestamp() - interval '1 minute', true, clock_timestamp())`,
     [run],

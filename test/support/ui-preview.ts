@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   await database.pool.query(`TRUNCATE ${rows.map((row) => row.name).join(', ')} RESTART IDENTITY CASCADE`);
   await database.pool.query("INSERT INTO pool (name, slots, description) VALUES ('default_pool', 128, 'Default pool')");
   const { logs } = await fillShowcase(database.pool, { large: true });
-  await fillMapped(database.pool);
+  await fillMapped(database.pool, { logs });
   await fillMapped(database.pool, { dagId: 'file_loads_many', instances: 100_000 });
   const commands = recordingCommands(database.pool);
   const app = createWebserver({

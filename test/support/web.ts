@@ -94,7 +94,7 @@ export function recordingCommands(pool: Pool): Commands & { readonly calls: Reco
       return {
         dagId: request.dagId,
         timezone: 'Europe/Zurich',
-        tasks: null,
+        tasks: request.tasks || request.taskPattern ? ['a'] : null,
         items: [{ logicalDate: at, interval: { start: at, end: at + 86_400_000 }, local, existing: null, action: 'create' }],
       };
     },

@@ -253,8 +253,24 @@ describe('a backfill', () => {
     expect(web.commands.calls).toEqual([]);
   });
 
-  it('is cancelled', async () => {
-    await visitor.post('/dags/shop/backfills/3/cancel', { _csrf: token });
-    expect(web.commands.calls[0]).toEqual({ command: 'cancelBackfill', request: 3, actor });
+  it.each([
+    ['a, b', { tasks: ['a', 'b'] }],
+    ['/^load_/', { taskPattern: '^load_' }],
+  ])('of some tasks, given as %s, lists which in its preview', async (tasks, wanted) => {
+    const more = { tasks, upstream: 'true', own_version: 'true' };
+    const response = await visitor.post('/dags/shop/backfills', { _csrf: token, intent: 'preview', ...form, ...more });
+    const html = await response.text();
+    expect(html).toMatch(/Only <span class="chip mono">a<\/span>/);
+    expect(html).toMatch(/name="upstream" value="true" checked/);
+    expect(web.commands.calls[0]!.request).toMatchObject({ ...wanted, upstream: true, downstream: false, runOnLatestVersion: false });
+  });
+
+  it.each([
+    ['cancel', 'cancelBackfill'],
+    ['pause', 'pauseBackfill'],
+    ['unpause', 'unpauseBackfill'],
+  ])('has a button to %s it', async (action, command) => {
+    await visitor.post(`/dags/shop/backfills/3/${action}`, { _csrf: token });
+    expect(web.commands.calls[0]).toEqual({ command, request: 3, actor });
   });
 });

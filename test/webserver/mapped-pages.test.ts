@@ -1,4 +1,6 @@
 import { useTestDatabase } from '../support/database';
+import { insertDag } from '../support/factories';
+import { MemoryLogs } from '../support/ui-fixtures';
 import { fillMapped } from '../support/ui-mapped-fixtures';
 import { startTestWebserver } from '../support/web-server';
 import type { TestWebserver, Visitor } from '../support/web-server';
@@ -7,8 +9,9 @@ const test = useTestDatabase();
 let web: TestWebserver;
 let visitor: Visitor;
 beforeAll(async () => {
-  await fillMapped(test.pool);
-  web = await startTestWebserver(test);
+  const logs = new MemoryLogs();
+  await fillMapped(test.pool, { logs });
+  web = await startTestWebserver(test, { logStore: logs });
   visitor = await web.visitor();
 });
 afterAll(() => web.close());
@@ -64,5 +67,62 @@ describe('a run with 100,000 instances', () => {
       expect({ address, small: (await page(address)).length < 150_000 }).toEqual({ address, small: true });
     }
     expect(await page(`${runOf('huge')}/tasks/load?page=990`)).toContain('data-key="instance-98999"');
+  });
+});
+
+describe('what a run waits for and misses', () => {
+  const run = runOf('file_loads');
+
+  it('is said of deferred and of rescheduled tasks, with until when', async () => {
+    const list = await page(run);
+    expect(list).toMatch(/waits for an answer of https:\/\/partner.example\/ready, at most until <time/);
+    expect(list).toMatch(/looks again <time/);
+    expect(await page(`${run}/tasks/wait_for_partner`)).toMatch(
+      /The next look is <time[^>]+>[^<]+<\/time>. It waits until <time[^>]+>[^<]+<\/time> at most/,
+    );
+    expect(await page(`${run}/tasks/wait_for_desk`)).toMatch(/until it looks again <time[^>]+>[^<]+<\/time>. It waits until <time/);
+  });
+
+  it('is shown as a missed deadline on the run, in the list of runs and on the DAG', async () => {
+    expect(await page(run)).toMatch(/Missed a deadline:<\/strong> finance reads it \(1 m 00 s after it was due\)/);
+    expect(await page(`${run}?view=details`)).toContain('<span class="badge s-failed">missed</span>');
+    const runs = await page('/dags/file_loads/runs');
+    expect(runs).toContain('It missed a deadline');
+    expect(runs).toContain('A run has missed its deadline.');
+    await insertDag(test.pool, { dagId: 'in_time' });
+    expect(await page('/dags/in_time/runs')).not.toMatch(/missed (a|its) deadline/);
+  });
+});
+
+describe('callbacks', () => {
+  it('are listed with their logs for the run, and those of a task on its own page', async () => {
+    const run = runOf('file_loads');
+    const keys = (html: string) => html.match(/data-key="callback-/g)?.length ?? 0;
+    const ofRun = await page(`${run}?view=callbacks`);
+    expect(keys(ofRun)).toBe(2);
+    expect(ofRun).toContain('550 no such user');
+    const ofTask = await page(`${run}/tasks/load?map_index=3&view=callbacks`);
+    expect(keys(ofTask)).toBe(1);
+    expect(await page(/href="([^"]+log.txt)"/.exec(ofTask)![1]!)).toContain('telling the finance desk');
+    expect(await page(`${run}/tasks/load?map_index=4`)).toContain('view=callbacks');
+    expect(await page(`${run}/tasks/list_files`)).not.toContain('view=callbacks');
+  });
+});
+
+describe('options', () => {
+  it('of the DAG and of a task are listed in their details', async () => {
+    const dag = await page('/dags/file_loads/details');
+    for (const text of ['3 failed runs in a row', '1 h 00 m', 'onFailure', 'finance reads it: 1 m 00 s after it was due'])
+      expect(dag).toContain(text);
+    const task = await page(`${runOf('file_loads')}/tasks/load?map_index=3&view=details`);
+    expect(task).toContain('file: list_files');
+    expect(task).toContain('{{ inputs.file }}');
+  });
+
+  it('setup and teardown are marked in the graph', async () => {
+    const graph = await page('/dags/file_loads/graph?closed=-');
+    expect(graph).toContain('aria-label="Setup task make_schema, Success"');
+    expect(graph).toContain('aria-label="Teardown task drop_schema');
+    expect(graph).toContain('setup · Success');
   });
 });

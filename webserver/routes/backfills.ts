@@ -1,9 +1,10 @@
-/** `/dags/:dagId/backfills`: the list with its progress, the form with its preview, and cancel. */
+/** `/dags/:dagId/backfills`: the list with its progress, the form with its preview, and pause, resume, cancel. */
 import { Router } from 'express';
 import type { Request } from 'express';
 import { REPROCESS_BEHAVIORS } from '../../src/commands/commands';
 import type { BackfillPlan, BackfillRequest } from '../../src/commands/commands';
 import { ThenceError } from '../../src/core/errors';
+import { readCompiledDag } from '../../src/read-model/ui/dag-page';
 import { readBackfills } from '../../src/read-model/ui/backfills';
 import { actorOf, answerForm, field, LIVE_MS, IDLE_MS, param } from '../ui/context';
 import type { WebContext } from '../ui/context';
@@ -67,8 +68,9 @@ export function backfillRoutes(context: WebContext): Router {
 async function sendBackfills(context: WebContext, request: Request, response: Response, { status, ...form }: FormState): Promise<void> {
   const dag = await loadDag(context, param(request, 'dagId'));
   const backfills = await readBackfills(context.database.pool, dag.dagId);
+  const compiled = dag.version === null ? null : await readCompiledDag(context.database.pool, dag.version);
   const isOpen = backfills.some((backfill) => backfill.completedAt === null);
-  const locals = { backfills, form, behaviors: REPROCESS_BEHAVIORS };
+  const locals = { backfills, form, behaviors: REPROCESS_BEHAVIORS, taskIds: [...(compiled?.tasks.keys() ?? [])] };
   // A page that answers a form shows what was typed: it stays as it is.
   const liveMs = request.method === 'POST' ? null : isOpen ? LIVE_MS : IDLE_MS;
   await sendDagPage(context, request, response, { dag, tab: 'backfills', view: 'pages/dag-backfills', locals, status, liveMs });
@@ -97,6 +99,21 @@ function requestOf(request: Request, dagId: string): BackfillRequest {
     reprocessBehavior,
     maxActiveRuns: maxActiveRuns === '' ? null : Number(maxActiveRuns),
     runBackwards: field(request, 'run_backwards') === 'true',
+    ...(field(request, 'own_version') === 'true' && { runOnLatestVersion: false }),
+    ...tasksOf(request),
     conf: confOfForm([], { conf: field(request, 'conf') }),
+  };
+}
+
+/** What is typed under "Only tasks": ids with commas, or /a regular expression/. */
+function tasksOf(request: Request): Pick<BackfillRequest, 'tasks' | 'taskPattern' | 'upstream' | 'downstream'> {
+  const text = field(request, 'tasks');
+  if (text === '') return {};
+  const pattern = /^\/(.+)\/$/.exec(text)?.[1];
+  const ids = text.split(/[\s,]+/).filter(Boolean);
+  return {
+    ...(pattern === undefined ? { tasks: ids } : { taskPattern: pattern }),
+    upstream: field(request, 'upstream') === 'true',
+    downstream: field(request, 'downstream') === 'true',
   };
 }

@@ -5,6 +5,7 @@ import MarkdownIt from 'markdown-it';
 import { readAudit } from '../../src/read-model/ui/audit';
 import { closeDagIds, readCompiledDag, readDagHead, readSources, readVersions } from '../../src/read-model/ui/dag-page';
 import type { DagHead } from '../../src/read-model/ui/dag-page';
+import { readLateRuns } from '../../src/read-model/ui/deadlines';
 import { mostUrgent } from '../../src/read-model/ui/attention';
 import { arrangeRows, CELL_CODES, EMPTY_GRID, readGrid } from '../../src/read-model/ui/grid';
 import { readImportErrors } from '../../src/read-model/ui/import-errors';
@@ -17,6 +18,7 @@ import { IDLE_MS, LIVE_MS, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 import { graphLayout } from '../ui/graph-layout';
 import { highlight } from '../ui/highlight';
+import { dagOptions } from '../ui/options';
 import { queryList, queryNumber, queryText } from '../ui/links';
 import type { Query } from '../ui/links';
 
@@ -54,7 +56,8 @@ export async function sendDagPage(
   page: { dag: DagHead; tab: DagTab; view: string; locals: object; status?: number; liveMs?: number | null },
 ): Promise<void> {
   const { dag } = page;
-  const importErrors = await readImportErrors(context.database.pool, dag.filePath);
+  const { pool } = context.database;
+  const [importErrors, lateRuns] = await Promise.all([readImportErrors(pool, dag.filePath), readLateRuns(pool, dag.dagId)]);
   const tab = dagTabs.find(({ id }) => id === page.tab);
   await sendPage(context, request, response, {
     view: page.view,
@@ -63,7 +66,7 @@ export async function sendDagPage(
     status: page.status,
     dagZone: dag.timezone,
     liveMs: page.liveMs !== undefined ? page.liveMs : isBusy(dag) ? LIVE_MS : IDLE_MS,
-    locals: { dag, tab: page.tab, tabs: dagTabs, importErrors, ...page.locals },
+    locals: { dag, tab: page.tab, tabs: dagTabs, importErrors, lateRuns, ...page.locals },
   });
 }
 
@@ -160,7 +163,7 @@ export function dagRoutes(context: WebContext): Router {
       dag,
       tab: 'details',
       view: 'pages/dag-details',
-      locals: { compiled, docHtml },
+      locals: { compiled, docHtml, options: compiled ? dagOptions(compiled.spec) : [] },
       liveMs: IDLE_MS,
     });
   });

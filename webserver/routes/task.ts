@@ -12,16 +12,18 @@ import { readAttempts, readTaskInstance, readXComs } from '../../src/read-model/
 import type { TaskInstancePage } from '../../src/read-model/ui/task-instance';
 import { readBlockers } from '../../src/read-model/why/task-blockers';
 import type { LogRef } from '../../src/logs/log-store';
+import { callbackRows } from '../ui/callbacks';
 import { IDLE_MS, LIVE_MS, notFound, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 import { reasonText } from '../ui/html';
 import { queryNumber, queryText } from '../ui/links';
 import { sendLogText } from '../ui/log-text';
+import { taskOptions } from '../ui/options';
 import { describeXCom } from '../ui/xcom';
 import { loadDag } from './dag';
 import { loadRun } from './run';
 
-const views = ['log', 'xcom', 'templates', 'tries', 'details'] as const;
+const views = ['log', 'xcom', 'templates', 'tries', 'callbacks', 'details'] as const;
 const MOST_TRIES = 1_000_000;
 const LOG_BYTES = 512 * 1024;
 
@@ -38,9 +40,11 @@ export function taskRoutes(context: WebContext): Router {
     const view = views.find((name) => name === queryText(request, 'view')) ?? 'log';
     const tryNumber = queryNumber(request, 'try', task.tryNumber, 1, MOST_TRIES);
     const compiled = run.version ? await readCompiledDag(pool, run.version) : null;
-    const [attempts, xcoms, blockers] = await Promise.all([
+    const hasCallbacks = compiled?.tasks.get(task.taskId)?.spec.callbacks?.some((event) => event !== 'execute') ?? false;
+    const [attempts, xcoms, callbacks, blockers] = await Promise.all([
       readAttempts(pool, task.pk),
       view === 'xcom' ? readXComs(pool, run.pk, task.taskId, task.mapIndex) : [],
+      view === 'callbacks' ? callbackRows(context, run, task.pk) : [],
       readBlockers(pool, run, task, compiled),
     ]);
     await sendPage(context, request, response, {
@@ -50,7 +54,9 @@ export function taskRoutes(context: WebContext): Router {
       dagZone: dag.timezone,
       liveMs: isFinished(task.state) && run.endDate ? IDLE_MS : LIVE_MS,
       locals: {
-        dag, run, task, view, views, tryNumber, attempts, blockers,
+        dag, run, task, view, tryNumber, attempts, blockers, callbacks,
+        views: views.filter((name) => name !== 'callbacks' || view === name || hasCallbacks),
+        taskOptions,
         xcoms: xcoms.map(describeXCom),
         compiledTask: compiled?.tasks.get(task.taskId) ?? null,
         why: reasonText(task.state, task.reason, compiled?.tasks.get(task.taskId)?.spec),

@@ -1,4 +1,4 @@
-/** What a run's callbacks came to, with what their logs say of failures. */
+/** What the callbacks of a run, or of one task instance of it, came to, with what their logs say of failures. */
 import type { CallbackLogRef } from '../../src/logs/log-store';
 import { readCallbacks } from '../../src/read-model/ui/callbacks';
 import type { ShownCallback } from '../../src/read-model/ui/callbacks';
@@ -16,8 +16,8 @@ const OPTION = { success: 'onSuccess', failure: 'onFailure', retry: 'onRetry', s
 const MOST_PROBLEMS = 20;
 const PROBLEM_BYTES = 64 * 1024;
 
-export async function callbackRows(context: WebContext, run: RunPage): Promise<CallbackRow[]> {
-  const callbacks = await readCallbacks(context.database.pool, run.pk);
+export async function callbackRows(context: WebContext, run: RunPage, ti: number | null = null): Promise<CallbackRow[]> {
+  const callbacks = await readCallbacks(context.database.pool, run.pk, ti);
   const failed = new Set(callbacks.filter(({ state }) => state === 'failed' || state === 'lost').slice(0, MOST_PROBLEMS));
   return Promise.all(
     callbacks.map(async (callback) => ({

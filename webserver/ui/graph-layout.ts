@@ -15,6 +15,7 @@ export interface GraphNode {
   readonly label: string;
   /** Operator, or how many tasks a closed group holds. */
   readonly subtitle: string;
+  readonly mark: 'setup' | 'teardown' | null;
   readonly kind: 'task' | 'closed-group';
   readonly x: number;
   readonly y: number;

@@ -11,6 +11,8 @@ export interface VisibleNode {
   readonly tasks: readonly string[];
   /** Its number of instances is shown behind its label. */
   readonly isMapped: boolean;
+  /** It makes, or takes away, what others need. */
+  readonly mark: 'setup' | 'teardown' | null;
 }
 export interface VisibleGraph {
   readonly nodes: readonly VisibleNode[];
@@ -34,15 +36,17 @@ export function visibleGraph(dag: CompiledDag, closed: ReadonlySet<string>): Vis
     const groups = task.groups.toReversed();
     const shut = groups.findIndex((group) => closed.has(group));
     if (shut === -1) {
-      const { id, operator, group } = task.spec;
+      const { id, operator, group, setup, teardown } = task.spec;
+      const mark = setup ? 'setup' : teardown ? 'teardown' : null;
       nodes.set(`task ${id}`, {
         id,
         label: short(id, group),
-        subtitle: operator,
+        subtitle: mark === null ? operator : `${mark} · ${operator}`,
         kind: 'task',
         parent: group,
         tasks: [id],
         isMapped: task.expand !== null,
+        mark,
       });
       shownAs.set(id, id);
     } else {
@@ -56,6 +60,7 @@ export function visibleGraph(dag: CompiledDag, closed: ReadonlySet<string>): Vis
         parent,
         tasks,
         isMapped: dag.expansions.has(id),
+        mark: null,
       });
       shownAs.set(task.spec.id, id);
     }

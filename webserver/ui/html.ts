@@ -6,7 +6,7 @@
  * `since` write instants, and public/time.js turns them into "in 5 min" and running clocks.
  */
 import type { RunType, TaskReason } from '../../src/core/states';
-import type { TaskSpec } from '../../src/dag-spec/spec';
+import type { DeadlineSpec, TaskSpec } from '../../src/dag-spec/spec';
 import { icon } from './icons';
 import type { IconName } from './icons';
 
@@ -99,6 +99,20 @@ const runEnds: Record<string, string> = {
 
 /** Why a run ended, when not through its tasks. */
 export const endText = (reason: string | null): string => (reason === null ? '' : (runEnds[reason] ?? reason.replaceAll('_', ' ')));
+
+const references = {
+  runAfter: 'it was due',
+  queuedAt: 'it was queued',
+  startDate: 'its start',
+  logicalDate: 'its logical date',
+} as const;
+
+/** When a run should have ended, in words. */
+export function deadlineText(spec: DeadlineSpec, timezone: string): string {
+  if (spec.kind === 'by') return `by ${spec.time}, ${timezone}`;
+  if (spec.kind === 'after') return `${duration(spec.ms)} after ${references[spec.from]}`;
+  return `in ${spec.factor} times what the last ${spec.runs} runs took`;
+}
 
 const runTypeMarks: Record<RunType, [IconName, string]> = {
   scheduled: ['clock', 'Scheduled run'],

@@ -8,6 +8,7 @@ import { listTaskInstances } from '../../read-model/cli/runs';
 import type { ListedTaskInstance } from '../../read-model/cli/runs';
 import { parseCount, showInstant } from '../arguments';
 import { withDatabase } from '../context';
+import { blockerLine } from '../../read-model/why/blocker';
 import { findTaskBlockers } from '../../read-model/why/find-blockers';
 import { findNamedRun } from '../find-run';
 import { toTree } from '../graph-text';
@@ -138,10 +139,7 @@ Examples:
           `that run of "${dagId}" has no task "${taskId}"${mapIndex < 0 ? '' : ` with the map index ${mapIndex}`}`,
         );
       printRows(
-        found.blockers.map(({ kind, text, tasks = [], at }) => ({
-          kind,
-          reason: [text, ...tasks.map((task) => `${task.taskId} (${task.state})`), ...(at ? [at.toISOString()] : [])].join(' '),
-        })),
+        found.blockers.map(({ kind, ...blocker }) => ({ kind, reason: blockerLine(blocker) })),
         output,
         `nothing keeps task "${taskId}": it is ${found.state ?? 'none'}`,
       );

@@ -9,6 +9,8 @@ export interface BackfillRow {
   readonly reprocessBehavior: string;
   readonly runBackwards: boolean;
   readonly isPaused: boolean;
+  /** Only these; null: all. */
+  readonly taskIds: readonly string[] | null;
   readonly cancelled: boolean;
   readonly createdBy: string | null;
   readonly createdAt: Date;
@@ -22,7 +24,7 @@ export interface BackfillRow {
 export async function readBackfills(pool: Pool, dagId: string): Promise<BackfillRow[]> {
   const { rows } = await pool.query<BackfillRow>(
     `SELECT b.id::int AS id, b.from_date AS "fromDate", b.to_date AS "toDate", b.max_active_runs AS "maxActiveRuns", b.reprocess_behavior AS "reprocessBehavior",
-            b.run_backwards AS "runBackwards", b.is_paused AS "isPaused", b.cancelled, b.created_by AS "createdBy", b.created_at AS "createdAt",
+            b.run_backwards AS "runBackwards", b.is_paused AS "isPaused", b.task_ids AS "taskIds", b.cancelled, b.created_by AS "createdBy", b.created_at AS "createdAt",
             b.completed_at AS "completedAt", coalesce(p.total, 0)::int AS total, coalesce(p.progress, '{}') AS progress
      FROM (SELECT * FROM backfill WHERE dag_id = $1 ORDER BY id DESC LIMIT 20) b
      LEFT JOIN LATERAL (

@@ -27,6 +27,8 @@ export interface RunListRow {
   readonly version: number | null;
   readonly triggeringUser: string | null;
   readonly backfillId: number | null;
+  /** It has missed a deadline. */
+  readonly isLate: boolean;
   readonly tasks: Readonly<Record<string, number>>;
 }
 
@@ -41,6 +43,7 @@ export async function readRuns(pool: Pool, query: RunsQuery): Promise<{ runs: Ru
       `SELECT r.run_id AS "runId", r.run_type AS "runType", r.state, r.logical_date AS "logicalDate", r.interval_start AS "intervalStart",
               r.interval_end AS "intervalEnd", r.run_after AS "runAfter", r.queued_at AS "queuedAt", r.start_date AS "startDate",
               r.end_date AS "endDate", v.number AS version, r.triggering_user AS "triggeringUser", r.backfill_id AS "backfillId",
+              EXISTS (SELECT FROM deadline e WHERE e.run = r.pk AND e.missed_at IS NOT NULL) AS "isLate",
               ${RUN_COUNTS} AS tasks
        FROM (SELECT * FROM dag_run r WHERE ${where} ORDER BY r.run_after DESC, r.pk DESC LIMIT $5 OFFSET $6) r
        LEFT JOIN dag_version v ON v.id = r.version ORDER BY r.run_after DESC, r.pk DESC`,

@@ -28,10 +28,20 @@ export interface Blocker {
   /** Other runs of the DAG that it waits for. */
   readonly runs?: readonly string[];
   readonly at?: Date | null;
+  /** It waits no longer than until then. */
+  readonly until?: Date | null;
 }
 
 /** "a, b and 3 more" */
 export function named(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).join(', ');
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+/** All of it in one line, for those who read no pages. */
+export function blockerLine({ text, tasks = [], at, until }: Omit<Blocker, 'kind'>): string {
+  const parts = [text, ...tasks.map(({ taskId, state }) => `${taskId} (${state})`)];
+  if (at) parts.push(`${at.toISOString()}${until ? '.' : ''}`);
+  if (until) parts.push(`It waits until ${until.toISOString()} at most.`);
+  return parts.join(' ');
 }

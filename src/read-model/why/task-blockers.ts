@@ -3,6 +3,7 @@
  * it: the rules of src/core for what is undecided, `admit` for what is scheduled.
  */
 import type { Pool } from 'pg';
+import { durationToMs } from '../../core/duration';
 import { isFinished } from '../../core/states';
 import type { TaskReason, TaskState } from '../../core/states';
 import type { CompiledDag } from '../../dag-spec/compiled-dag';
@@ -54,7 +55,12 @@ export async function readBlockers(pool: Pool, run: WhyRun, task: WhyTask, dag: 
       blockers.push({ kind: 'retry', text: 'It is tried again', at: task.dueAt });
       break;
     case 'up_for_reschedule':
-      blockers.push({ kind: 'retry', text: 'It looks again', at: task.dueAt });
+      blockers.push({
+        kind: 'retry',
+        text: 'It holds nothing until it looks again',
+        at: task.dueAt,
+        until: await sensorEnd(pool, task, dag),
+      });
       break;
     case 'deferred':
       blockers.push(...(await waitBlocker(pool, task)));
@@ -68,6 +74,15 @@ export async function readBlockers(pool: Pool, run: WhyRun, task: WhyTask, dag: 
     case 'queued':
   }
   return blockers;
+}
+
+/** When a sensor gives up, as far as its options say. */
+async function sensorEnd(pool: Pool, task: WhyTask, dag: CompiledDag | null): Promise<Date | null> {
+  const timeout = dag?.tasks.get(task.taskId)?.spec.options['timeout'];
+  if (timeout === undefined || timeout === null) return null;
+  const { rows } = await pool.query<{ start_date: Date | null }>('SELECT start_date FROM task_instance WHERE pk = $1', [task.pk]);
+  const began = rows[0]?.start_date;
+  return began ? new Date(began.getTime() + durationToMs(timeout, 'timeout')) : null;
 }
 
 async function readAround(pool: Pool, run: WhyRun): Promise<{ schedulers: number; isPaused: boolean }> {

@@ -5,13 +5,28 @@ import { waitSubject } from '../../core/waits';
 import type { WaitSpec } from '../../core/workload';
 import type { Blocker } from './blocker';
 
-interface WaitRow {
+interface WaitSubject {
   readonly kind: WaitSpec['kind'];
   readonly trigger: string | null;
   readonly args: JsonObject;
+}
+interface WaitRow extends WaitSubject {
   readonly nextCheckAt: Date;
   readonly timeoutAt: Date | null;
   readonly triggerers: number;
+}
+
+/** Most of a run's deferred tasks that are told what they wait for. */
+const MOST_WAITS = 200;
+
+/** What the deferred tasks of a run wait for, by task id: 'the file "/in/orders.csv"'. Instances of mapped tasks are left out. */
+export async function readWaits(pool: Pool, run: number): Promise<ReadonlyMap<string, { what: string; until: Date | null }>> {
+  const { rows } = await pool.query<WaitSubject & { taskId: string; until: Date | null }>(
+    `SELECT t.task_id AS "taskId", w.kind, w.trigger, w.args, w.timeout_at AS until
+     FROM wait w JOIN task_instance t ON t.pk = w.ti WHERE w.run = $1 AND t.map_index = -1 LIMIT ${MOST_WAITS}`,
+    [run],
+  );
+  return new Map(rows.map(({ taskId, until, ...wait }) => [taskId, { what: waitSubject(wait), until }]));
 }
 
 export async function waitBlocker(pool: Pool, task: { readonly pk: number }): Promise<Blocker[]> {
@@ -23,13 +38,14 @@ export async function waitBlocker(pool: Pool, task: { readonly pk: number }): Pr
   );
   const wait = rows[0];
   if (!wait) return [];
-  const until = wait.timeoutAt ? `, until ${wait.timeoutAt.toISOString()} at most` : '';
   const isTime = wait.kind === 'time';
+  const next = isTime ? ' It goes on' : wait.kind === 'custom' ? '' : ' The next look is';
   const blockers: Blocker[] = [
     {
       kind: 'deferred',
-      text: `It holds nothing while it waits for ${waitSubject(wait)}${until}.${wait.kind === 'custom' ? '' : isTime ? ' It goes on' : ' The next look is'}`,
+      text: `It holds nothing while it waits for ${waitSubject(wait)}.${next}`,
       ...(wait.kind !== 'custom' && { at: wait.nextCheckAt }),
+      ...(!isTime && { until: wait.timeoutAt }),
     },
   ];
   if (wait.triggerers === 0) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findTaskBlockers } from '../../../src/read-model/why/find-blockers';
-import type { Blocker } from '../../../src/read-model/why/blocker';
+import { blockerLine } from '../../../src/read-model/why/blocker';
 import { mapIndex } from '../fields';
 import { defineRoute, type ApiContext } from '../route';
 import { noSuchInstance } from './task-instances';
@@ -40,10 +40,5 @@ async function answer(params: z.output<typeof ofTask>, mapIndex: number, context
   const { dag_id: dagId, dag_run_id: runId, task_id: taskId } = params;
   const found = await findTaskBlockers(context.database.pool, { dagId, runId, taskId, mapIndex });
   if (!found) throw await noSuchInstance(params, mapIndex, context);
-  return { dependencies: found.blockers.map(({ kind: name, ...blocker }) => ({ name, reason: reasonOf(blocker) })) };
-}
-
-function reasonOf({ text, tasks, at }: Omit<Blocker, 'kind'>): string {
-  const names = tasks ? ` ${tasks.map(({ taskId, state }) => `${taskId} (${state})`).join(', ')}` : '';
-  return `${text}${names}${at ? ` ${at.toISOString()}` : ''}`;
+  return { dependencies: found.blockers.map(({ kind: name, ...blocker }) => ({ name, reason: blockerLine(blocker) })) };
 }
