@@ -72,19 +72,18 @@ letters.then(report);
 const helloTest = `import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-
-const thence = (...args) => spawnSync('node_modules/.bin/thence', args, { encoding: 'utf8' });
+import { loadDag, runDag } from 'thence/testing';
 
 test('the DAG files have no errors', () => {
-  const { status, stderr, stdout } = thence('dags', 'check');
+  const { status, stderr, stdout } = spawnSync('node_modules/.bin/thence', ['dags', 'check'], { encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
 });
 
-test('hello greets whom it is told to', () => {
-  const { status, stdout, stderr } = thence('dags', 'test', 'hello', '2026-01-01', '--conf', '{"name": "Ada"}');
-  assert.equal(status, 0, stdout + stderr);
-  assert.match(stdout, /Hello, Ada!/);
-  assert.match(stdout, /greeted on 2026-01-01/);
+test('hello greets whom it is told to', async () => {
+  const run = await runDag(await loadDag('dags/hello.ts'), { conf: { name: 'Ada' }, logicalDate: '2026-01-01' });
+  run.expectStates({ greeting: 'success', letters: 'success', report: 'success' }).expectOrder('greeting', 'letters', 'report');
+  assert.equal(run.output('greeting'), 'Hello, Ada!');
+  assert.equal(run.output('report'), 'greeted on 2026-01-01');
 });
 `;
 

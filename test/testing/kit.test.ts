@@ -11,7 +11,9 @@ import {
   TriggerEvent,
   type TaskContext,
 } from 'thence';
-import { fails, returns, runDag, takes } from 'thence/testing';
+import path from 'node:path';
+import { fails, loadDag, returns, runDag, takes } from 'thence/testing';
+import { makeFolder } from '../dag-processor/make-folder';
 
 const MORNING = '2026-03-10T06:00:00Z';
 const minutes = (from: Date | null, to: Date | null) => (to!.getTime() - from!.getTime()) / 60_000;
@@ -167,4 +169,50 @@ describe('runDag', () => {
     const run = await runDag(dag, { logicalDate: '2026-03-09', runType: 'scheduled' });
     expect(run.output('when')).toEqual(['2026-03-09', '2026-03-10T00:00:00.000Z']);
   });
+});
+
+describe('loadDag', () => {
+  const folder = makeFolder({
+    'dags/one.ts': `
+      import { BaseOperator, DAG, Trigger, type TaskContext } from 'thence';
+      import { twice } from '../lib/twice';
+      class Message extends Trigger<{ queue: string }> {
+        static override kind = 'message';
+        async *run() {}
+      }
+      class Receive extends BaseOperator<unknown> {
+        execute(context: TaskContext) { context.defer(new Message({ queue: 'q' }), { resume: 'received' }); }
+        received(_context: TaskContext, event: unknown) { return event; }
+      }
+      const dag = new DAG('one', { params: { type: 'object', properties: { n: { type: 'integer', default: 2 } } } });
+      dag.task('double', ({ params }) => twice(Number(params.n))).then(new Receive('receive', { dag }));
+    `,
+    'lib/twice.ts': 'export const twice = (n: number): number => 2 * n;',
+    'dags/two.ts': `import { DAG } from 'thence'; new DAG('first'); new DAG('second');`,
+    'dags/broken.ts': 'const dag = ;',
+    'dags/none.ts': 'export const none = 1;',
+  });
+  const file = (name: string) => path.join(folder, 'dags', name);
+
+  it('loads a TypeScript file with its imports, in which the Trigger classes are found', async () => {
+    const run = await runDag(await loadDag(file('one.ts')), { conf: { n: 4 }, events: { receive: { text: 'hello' } } });
+    expect(run.states).toEqual({ double: 'success', receive: 'success' });
+    expect([run.output('double'), run.output('receive')]).toEqual([8, { text: 'hello' }]);
+  });
+
+  it('takes the id of one of several DAGs', async () => {
+    expect((await loadDag(file('two.ts'), 'second')).id).toBe('second');
+    await expect(loadDag(file('two.ts'))).rejects.toThrow("say which, as in loadDag('" + file('two.ts') + "', 'first')");
+    await expect(loadDag(file('two.ts'), 'secnd')).rejects.toThrow('did you mean "second"');
+  });
+
+  it.each([
+    ['broken.ts', 'broken.ts:1:13'],
+    ['none.ts', 'makes no DAG'],
+    ['gone.ts', 'there is no file or folder'],
+    ['.', 'is a folder'],
+  ])('says what is wrong with %s', (name, message) => expect(loadDag(file(name))).rejects.toThrow(message));
+
+  it('is what runDag asks for when it is given a path', () =>
+    expect(runDag('dags/one.ts' as unknown as DAG)).rejects.toThrow("a file is loaded with `await loadDag('dags/hello.ts')`"));
 });

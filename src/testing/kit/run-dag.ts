@@ -14,7 +14,8 @@ import { isRunFinished, type RunType } from '../../core/states';
 import type { DataInterval, Instant } from '../../core/time';
 import type { AttemptOutcome, ResumeInfo } from '../../core/workload';
 import type { DAG } from '../../dag/dag';
-import type { Trigger } from '../../dag/trigger';
+import { show } from '../../dag/option-checks';
+import { TriggerClasses, type Trigger } from '../../dag/trigger';
 import type { AnyParams, DateInput } from '../../dag/types';
 import { serializeDag } from '../../dag/serialize';
 import { toIsoDate } from '../../dag/dates';
@@ -25,6 +26,7 @@ import { MemoryLedger } from '../../ledger/memory/memory-ledger';
 import { describeWait } from '../../runner/defer';
 import { parseConnection } from '../../secrets/parse-connection';
 import { timetableOfDag } from '../../timetables/next-run';
+import { loadedFrom, type LoadedFrom } from './load-dag';
 import { behaviourOf, type MockBehaviour, type TaskMock } from './mocks';
 import { TestRunner } from './test-runner';
 import type { TestRun } from './test-run';
@@ -66,7 +68,13 @@ const MOST_HOPS = 1_000_000;
  * @throws when conf does not fit the params, a mock names no task, or the run waits for something that never comes
  */
 export async function runDag(dag: DAG<AnyParams>, options: RunDagOptions = {}): Promise<TestRun> {
-  const { spec, files } = serializeDag(dag, sourceOf(dag));
+  if ((dag as Partial<typeof dag> | null)?.nodes === undefined)
+    throw new ThenceError(
+      'INVALID_VALUE',
+      `runDag takes a DAG, and was given ${show(dag)}: a file is loaded with \`await loadDag('dags/hello.ts')\``,
+    );
+  const from = loadedFrom(dag);
+  const { spec, files } = serializeDag(dag, from ?? sourceOf(dag));
   checkNames(
     spec.tasks.map(({ id }) => id),
     options,
@@ -111,7 +119,7 @@ export async function runDag(dag: DAG<AnyParams>, options: RunDagOptions = {}): 
     dag,
     files,
     mocks,
-    triggers: options.triggers ?? [],
+    triggers: triggersFor(options, from),
     clock,
     api: createMemoryExecutionApi({ ledger, bundles: [], secrets }),
     filePath: FILE,
@@ -243,6 +251,13 @@ function intervalOf(spec: ReturnType<typeof serializeDag>['spec'], logicalDate: 
   const timetable = timetableOfDag(spec);
   for (const { interval } of timetable.runsBetween(logicalDate, logicalDate)) return interval;
   return timetable.manualInterval(logicalDate);
+}
+
+function triggersFor({ triggers = [] }: RunDagOptions, from: LoadedFrom | null): TriggerClasses {
+  if (from && triggers.length === 0) return from.triggers;
+  const known = new TriggerClasses();
+  for (const trigger of triggers) known.note(trigger);
+  return known;
 }
 
 function sourceOf({ madeAt }: DAG<AnyParams>): { dagsFolder: string; filePath: string } | undefined {

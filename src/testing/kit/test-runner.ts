@@ -5,7 +5,7 @@ import type { AttemptOutcome, BundleCode, Outcome } from '../../core/workload';
 import { instanceName } from '../../core/workload';
 import type { JsonValue } from '../../core/json';
 import type { DAG } from '../../dag/dag';
-import { TriggerClasses } from '../../dag/trigger';
+import type { TriggerClasses } from '../../dag/trigger';
 import type { AnyParams } from '../../dag/types';
 import type { ExecutionApi } from '../../execution-api/execution-api';
 import type { ClaimedAttempt, RunPk } from '../../ledger/ledger';
@@ -25,7 +25,7 @@ export interface TestRunnerDeps {
   readonly dag: DAG<AnyParams>;
   readonly files: BundleCode['files'];
   readonly mocks: ReadonlyMap<string, MockBehaviour>;
-  readonly triggers: readonly unknown[];
+  readonly triggers: TriggerClasses;
   readonly clock: { now(): Instant };
   readonly api: ExecutionApi;
   readonly filePath: string;
@@ -46,9 +46,7 @@ export class TestRunner {
 
   constructor(private readonly deps: TestRunnerDeps) {
     const { dag, files, triggers } = deps;
-    const known = new TriggerClasses();
-    for (const trigger of triggers) known.note(trigger);
-    this.load = async () => ({ dags: [dag as DAG], files, triggers: known });
+    this.load = async () => ({ dags: [dag as DAG], files, triggers });
   }
 
   /** `takesMs`: on the clock of the test. A try that takes longer than its executionTimeout is stopped by it, after its code has run. */
