@@ -42,7 +42,7 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
     const isDead = async (pid: number) => eventually(() => expect(isRunning(pid)).toBe(false));
 
     describe('callbacks', () => {
-      const callback = (event: 'success' | 'failure') => {
+      const callback = (event: 'success' | 'failure' | 'retry' | 'skipped') => {
         const { run: dagRun, attemptId, bundleHash, filePath, dagsFolder, logPath } = run.task('called');
         const task = { taskId: 'called', mapIndex: -1, tryNumber: 1, maxTries: 1 };
         const error = event === 'failure' ? { name: 'Error', message: 'the load', stack: null } : null;
@@ -64,6 +64,18 @@ export function describeExecutor(name: string, make: (home: string) => Executor,
         expect(messageOf((await run.outcomeOf(work)).outcome)).toBe('nobody hears of the load');
         expect(run.text(work)).toMatch(/onFailure failed: Error: nobody hears of the load/);
       });
+
+      test.each(['retry', 'skipped'] as const)(
+        'a callback that never ends (on%s) is stopped, and its place is free again',
+        async (event) => {
+          const work = { ...callback(event), executionTimeoutMs: 200 };
+          expect((await run.outcomeOf(work)).outcome).toMatchObject({ kind: 'failed', reason: 'timeout' });
+          expect(run.text(work)).toMatch(
+            /The callback was stopped: it, or those of the same event together, ran longer than the limit of 0\.2 s\./,
+          );
+          expect((await run.outcomeOf(callback('success'))).outcome.kind).toBe('success');
+        },
+      );
     });
 
     describe('outcomes', () => {
