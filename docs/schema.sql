@@ -310,8 +310,7 @@ CREATE TABLE run_wake (
   cause text NOT NULL,
   hint jsonb,
   at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-  CONSTRAINT run_wake_pkey PRIMARY KEY (id),
-  CONSTRAINT run_wake_run_fkey FOREIGN KEY (run) REFERENCES dag_run(pk) ON DELETE CASCADE
+  CONSTRAINT run_wake_pkey PRIMARY KEY (id)
 );
 CREATE INDEX run_wake_run ON run_wake USING btree (run);
 

@@ -7,6 +7,7 @@ import { LooksOfSession1763814000000 } from './1763814000000-looks-of-session';
 import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
 import { Deadlines1763816000000 } from './1763816000000-deadlines';
 import { Favorites1763817000000 } from './1763817000000-favorites';
+import { WakesOfDeletedRuns1763819400000 } from './1763819400000-wakes-of-deleted-runs';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   BackfillTasks1763815000000,
   Deadlines1763816000000,
   Favorites1763817000000,
+  WakesOfDeletedRuns1763819400000,
 ] as const;

@@ -4,7 +4,7 @@ import type { ClaimedAttempt } from '../../src/ledger/ledger';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger';
 import { useTestDatabase } from '../support/database';
 import { insertDag, insertPool } from '../support/factories';
-import { failed, Hand, succeeded } from './conformance';
+import { failed, Hand, newRun, succeeded } from './conformance';
 import { over } from './semantics';
 
 const db = useTestDatabase();
@@ -220,4 +220,20 @@ it('a task that defers in the very moment in which failFast ends the run leaves 
   }));
   await hand.hop({ outcomes });
   expect(await count(`wait`)).toBe(0);
+});
+
+it('neighbouring runs can be deleted at the same moment, while others are woken', async () => {
+  await insertDag(db.pool, { dagId: 'd', maxActiveTasksPerDag: 5, maxActiveRuns: 100, tasks: ['a'] });
+  for (let round = 0; round < 3; round++) {
+    const made = await hand.ledger.createRuns(
+      Array.from({ length: 10 }, (_, i) => newRun('d', { logicalDate: Date.UTC(2026, round, i + 1) })),
+    );
+    await hand.ledger.startQueuedRuns(100);
+    await hand.look(none);
+    const ledgers = [open(), open()];
+    const deleted = await Promise.all(made.map(({ run }, i) => ledgers[i % 2]!.deleteRun(run)));
+    expect(deleted).toEqual(made.map(() => 'deleted'));
+  }
+  await hand.look();
+  expect(await count('run_wake')).toBe(0);
 });

@@ -19,6 +19,5 @@ export const runWakeEntity = new EntitySchema<RunWakeRow>({
     hint: jsonb({ nullable: true }),
     at: timestamptz({ default: () => 'clock_timestamp()' }),
   },
-  foreignKeys: [{ name: 'run_wake_run_fkey', target: 'dag_run', columnNames: ['run'], referencedColumnNames: ['pk'], onDelete: 'CASCADE' }],
   indices: managed('run_wake_run'),
 });

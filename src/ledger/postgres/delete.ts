@@ -7,7 +7,7 @@ import type { AlsoCommit, DeleteResult, RunPk } from '../ledger';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
 import { wakeOtherRuns } from './dag-room';
-import { lockRuns } from './lock-runs';
+import { lockRuns, takeWakes } from './lock-runs';
 import { wakeNextRuns } from './past';
 import { recountTallies } from './tallies';
 
@@ -36,6 +36,7 @@ async function deleteLocked(context: LedgerContext, client: PoolClient, runs: re
   await wakeNextRuns(client, runs);
   await wakeOtherRuns(context, client, rows);
   await deleteRuns(client, runs);
+  await takeWakes(client, runs);
   return 'deleted';
 }
 
