@@ -95,6 +95,18 @@ describe('instances of a mapped task', () => {
     expect((await api.get(`${at('mapped')}/x/dependencies`)).status).toBe(422);
   });
 
+  it('say why their run does not start when it is queued, each task that it is going to have', async () => {
+    const { pool } = api.db;
+    const queued = await insertRun(pool, { dagId: 'etl', runId: 'queued', state: 'queued' });
+    await pool.query(`UPDATE dag_run SET only_tasks = '{idle}', version = NULL WHERE pk = $1`, [queued]);
+    const status = async (task: string) => (await api.get(`${at(task, 'queued')}/dependencies`)).status;
+    expect((await api.get(`${at('idle', 'queued')}/dependencies`)).body.dependencies).toMatchObject([{ name: 'scheduler' }]);
+    expect([await status('nothing'), await status('plain'), await status('idle/0')]).toEqual([404, 404, 404]);
+    await pool.query('UPDATE dag_run SET only_tasks = NULL WHERE pk = $1', [queued]);
+    expect([await status('nothing'), await status('plain')]).toEqual([404, 200]);
+    await pool.query('DELETE FROM dag_run WHERE pk = $1', [queued]);
+  });
+
   it('are 10,000 in pages that hold each one once', async () => {
     await api.db.pool.query(
       `INSERT INTO task_instance (run, task_id, map_index, state, lane, pool, pool_slots, rank_class, priority, run_after)

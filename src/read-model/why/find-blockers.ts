@@ -25,7 +25,8 @@ export async function findTaskBlockers(
   );
   const task = rows[0];
   // A run that has not started has no task instances yet: what keeps it keeps them.
-  if (!task) return run.state === 'queued' && of.mapIndex < 0 ? { state: null, blockers: await readRunBlockers(pool, run) } : null;
+  if (!task)
+    return of.mapIndex < 0 && (await willMake(pool, run, of.taskId)) ? { state: null, blockers: await readRunBlockers(pool, run) } : null;
   const dag = run.version === null ? null : await readCompiledDag(pool, run.version);
   return { state: task.state, blockers: await readBlockers(pool, run, task, dag) };
 }
@@ -36,9 +37,26 @@ export async function findRunBlockers(pool: Pool, dagId: string, runId: string):
   return run && readRunBlockers(pool, run);
 }
 
-async function findRun(pool: Pool, dagId: string, runId: string): Promise<(WhyRun & { readonly version: string | null }) | null> {
-  const { rows } = await pool.query<WhyRun & { version: string | null }>(
-    `SELECT pk, dag_id AS "dagId", state, backfill_id AS "backfillId", version FROM dag_run WHERE dag_id = $1 AND run_id = $2`,
+interface FoundRun extends WhyRun {
+  /** Null: it has never started. */
+  readonly version: string | null;
+  /** The version that it starts with if it is queued; null: there is none. */
+  readonly next: string | null;
+  /** Null: all. */
+  readonly onlyTasks: readonly string[] | null;
+}
+
+/** A queued run makes this task when it starts. */
+async function willMake(pool: Pool, { state, next, onlyTasks }: FoundRun, taskId: string): Promise<boolean> {
+  if (state !== 'queued' || next === null || onlyTasks?.includes(taskId) === false) return false;
+  return (await readCompiledDag(pool, next)).tasks.has(taskId);
+}
+
+async function findRun(pool: Pool, dagId: string, runId: string): Promise<FoundRun | null> {
+  const { rows } = await pool.query<FoundRun>(
+    `SELECT r.pk, r.dag_id AS "dagId", r.state, r.backfill_id AS "backfillId", r.version, r.only_tasks AS "onlyTasks",
+            CASE WHEN r.keep_version THEN coalesce(r.version, d.current_version) ELSE d.current_version END AS next
+     FROM dag_run r JOIN dag d ON d.dag_id = r.dag_id WHERE r.dag_id = $1 AND r.run_id = $2`,
     [dagId, runId],
   );
   return rows[0] ?? null;
