@@ -4,6 +4,7 @@ import { launchBrowser } from '../support/browser';
 import { useTestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { insertDag, insertRun, insertTaskInstance } from '../support/factories';
+import { fillMapped } from '../support/ui-mapped-fixtures';
 import { fillShowcase } from '../support/ui-fixtures';
 import type { MemoryLogs } from '../support/ui-fixtures';
 import { startTestWebserver } from '../support/web-server';
@@ -138,6 +139,29 @@ describe('the graph', () => {
   });
 });
 
+describe('a task', () => {
+  it('is marked from the keyboard: the dialog lists what would change, takes the focus and gives it back', async () => {
+    await show('/dags/daily_sales/runs?state=success');
+    const run = await page.getAttribute('td a.cell-link >> nth=0', 'href');
+    await page.goto(`${web.url}${run}`);
+    await page.click('[data-key=tasks] a.cell-link >> nth=0');
+    await page.waitForSelector('.actions a:has-text("Mark")');
+    await page.focus('.actions a:has-text("Mark")');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open] >> text=Mark 1 task instance');
+    expect(await page.evaluate(() => document.activeElement?.closest('dialog') !== null)).toBe(true);
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await page.locator('dialog[open]').count()) === 0);
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Mark');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open] >> text=Mark 1 task instance');
+    await page.selectOption('dialog [name=state]', 'skipped');
+    await page.click('dialog [data-plan-result]:not([inert]) >> text=Mark 1 task instance');
+    await eventually(async () => web.commands.calls.at(-1)?.command === 'markTasks');
+    expect(web.commands.calls.at(-1)).toMatchObject({ request: { state: 'skipped' } });
+  });
+});
+
 describe('the log', () => {
   let path: string;
   let ref: { dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number };
@@ -250,6 +274,8 @@ describe('everywhere', () => {
   });
 
   it('fits a telephone: nothing sticks out', async () => {
+    const { runId } = await fillMapped(test.pool, { logs });
+    const run = `/dags/file_loads/runs/${encodeURIComponent(runId)}`;
     const phone = await context.newPage();
     await phone.setViewportSize({ width: 390, height: 844 });
     for (const path of [
@@ -265,6 +291,14 @@ describe('everywhere', () => {
       '/admin/variables',
       '/admin/connections/new',
       '/admin/variables/import',
+      run,
+      `${run}?view=callbacks`,
+      `${run}?view=details`,
+      `${run}/clear`,
+      `${run}/tasks/load`,
+      `${run}/tasks/load/mark?map_index=3`,
+      `${run}/tasks/wait_for_partner`,
+      '/dags/file_loads/details',
     ]) {
       await phone.goto(web.url + path);
       expect({ path, over: await phone.evaluate(() => document.documentElement.scrollWidth - window.innerWidth) }).toEqual({
