@@ -136,6 +136,6 @@ export function waitSubject({ kind, trigger, args }: Pick<WaitSpec, 'kind' | 'tr
     case 'dag-run':
       return `run ${of('runId')} of DAG ${of('dagId')}`;
     case 'custom':
-      return `its trigger ${trigger}`;
+      return `its trigger "${trigger}"`;
   }
 }

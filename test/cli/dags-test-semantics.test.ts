@@ -120,7 +120,7 @@ test('dags test waits for what sensors and deferred tasks wait for, short circui
       down: 'success',
     },
   });
-  expect(stdout).toMatch(/^wait +\| → deferred: waits for the trigger "soon"$/m);
+  expect(stdout).toMatch(/^wait +\| → deferred: waits for its trigger "soon"$/m);
   expect(stdout).toMatch(/^wait +\| looking$/m);
   expect(stdout).toMatch(/^wait +\| came now!$/m);
   expect(stdout).toMatch(/^late +\| ERROR DeferralTimeout: nothing came/m);
