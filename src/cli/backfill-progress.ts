@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import { ThenceError } from '../core/errors';
 import type { ListedBackfill } from '../read-model/cli/backfills';
 import { showDuration } from './arguments';
 import { colors, print } from './output';
+import { patient } from './patient';
 import { note } from './report-error';
 
 const POLL_MS = 300;
@@ -38,23 +38,6 @@ export async function followBackfill(read: () => Promise<ListedBackfill>): Promi
     show.stop();
     process.removeListener('SIGINT', onInterrupt);
   }
-}
-
-/** A database that goes away for a while is waited for: the backfill itself lives in it. */
-function patient(read: () => Promise<ListedBackfill>): () => Promise<ListedBackfill | null> {
-  let away = false;
-  return async () => {
-    try {
-      const found = await read();
-      away = false;
-      return found;
-    } catch (error) {
-      if (error instanceof ThenceError && error.code === 'NOT_FOUND') throw error;
-      if (!away) note(`the database does not answer (${(error as Error).message}); waiting for it`);
-      away = true;
-      return null;
-    }
-  };
 }
 
 export function doneOf({ success, failed, skipped }: ListedBackfill): number {

@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ThenceError } from '../core/errors';
 import type { JsonValue } from '../core/json';
+import type { LogLine } from '../logs/log-store';
 import { coloursFor } from '../telemetry/colours';
 
 export type Format = 'table' | 'json' | 'yaml' | 'plain';
@@ -61,6 +62,13 @@ export function paintState(state: string): string {
   if (state === 'running' || state === 'queued') return colors.cyan(state);
   if (state === 'up_for_retry' || state === 'restarting') return colors.yellow(state);
   return state === 'skipped' ? colors.magenta(state) : state;
+}
+
+const levels = { debug: colors.dim, info: String, warn: colors.yellow, error: colors.red } as const;
+
+/** A line of a log; warnings and errors say that they are. */
+export function paintLine({ level, message }: LogLine): string {
+  return levels[level](level === 'warn' || level === 'error' ? `${level.toUpperCase()} ${message}` : message);
 }
 
 /** Loaded when it is asked for: the package takes longer than most commands. */

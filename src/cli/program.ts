@@ -37,7 +37,7 @@ const groups: readonly Group[] = [
   },
   {
     name: 'tasks',
-    summary: 'list tasks, test one, look at states, clear and mark them',
+    summary: 'list tasks, test and run one, look at states, clear and mark them',
     load: () => (load('./commands/tasks') as typeof import('./commands/tasks')).tasks,
   },
   {

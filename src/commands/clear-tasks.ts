@@ -23,11 +23,13 @@ export function clearTasks(context: CommandContext, request: ClearTasksRequest, 
   return clear(context, request, actor, 'clear_tasks');
 }
 
-async function clear(
+/** @param check of what it changes in each run: what it throws undoes that */
+export async function clear(
   context: CommandContext,
   request: ClearTasksRequest,
   actor: Actor | null,
-  action: 'clear_run' | 'clear_tasks',
+  action: 'clear_run' | 'clear_tasks' | 'run_task',
+  check: (run: RunInScope, verdict: TaskVerdict) => void = (run, verdict) => checkRunning(request, run, verdict),
 ): Promise<TaskPlan> {
   // It starts again on the newest version: there has to be one.
   const newest = await findDag(context, request.dagId);
@@ -45,7 +47,7 @@ async function clear(
     const wanted = toLedger(run, selectTasks(dag, request), version, conf, request);
     const verdict = await decideOn(
       (also) => context.ledger.clearTasks(wanted, also),
-      (verdict) => checkRunning(request, run, verdict),
+      (verdict) => check(run, verdict),
       actor && ((transaction, verdict) => record(transaction, actor, { action, run, verdict, request, version, conf })),
     );
     if (verdict) verdicts.push({ run, verdict });
@@ -87,7 +89,7 @@ interface Cleared {
 }
 
 async function record(transaction: Transaction, actor: Actor, { action, run, verdict, request, version, conf }: Cleared): Promise<void> {
-  if (verdict.tasks.length === 0 && action !== 'clear_run') return;
+  if (verdict.tasks.length + verdict.added.length === 0 && action !== 'clear_run') return;
   await writeTaskNotes(transaction, verdict, request.note);
   const [only] = verdict.tasks.length === 1 ? verdict.tasks : [];
   await writeAudit(transaction, actor, {

@@ -194,6 +194,24 @@ export interface ClearTasksRequest extends TaskScope {
   readonly preventRunningTask?: boolean;
 }
 
+/** One task instance, on its own. */
+export interface RunTaskRequest {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  /** -1: not mapped. */
+  readonly mapIndex: number;
+  /** Also one that has succeeded or was skipped, and one that waits in the middle of a try. Default false. */
+  readonly force?: boolean;
+}
+
+export interface RunTaskStarted {
+  /** Its state before; of a run that has not started: null. */
+  readonly was: TaskState;
+  /** Number of its last try before; 0: there was none. What it runs now are those behind it. */
+  readonly lastTry: number;
+}
+
 export interface MarkTasksRequest extends TaskScope {
   readonly state: 'success' | 'failed' | 'skipped';
   /** On each task instance that is marked. */
@@ -292,6 +310,11 @@ export interface Commands {
   clearTasks(request: ClearTasksRequest, actor: Actor): Promise<TaskPlan>;
   /** What `clearTasks` would do at this moment. Writes nothing. */
   planClear(request: ClearTasksRequest): Promise<TaskPlan>;
+  /**
+   * Clears this task instance (with its setups and teardowns), so that the scheduler runs it. @throws NOT_FOUND · INVALID_VALUE a mapped task
+   * without an index · CONFLICT it runs, or its state needs `force`
+   */
+  runTask(request: RunTaskRequest, actor: Actor): Promise<RunTaskStarted>;
   /** Clears a task and all below it; `conf` gives the run other params from there on. */
   rerunFrom(
     request: {

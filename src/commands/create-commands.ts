@@ -11,6 +11,7 @@ import { markTasks } from './mark-tasks';
 import { deleteConnections, deletePools, deleteVariables } from './delete-stored';
 import { dryRunBackfill } from './plan-backfill';
 import { reencryptSecrets } from './reencrypt-secrets';
+import { runTask } from './run-task';
 import { setFavorite } from './set-favorite';
 import { setPaused } from './set-paused';
 import { setRunNote, setTaskNote } from './set-note';
@@ -38,6 +39,7 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     clearTasks: (request, actor) => clearTasks(context, request, actor),
     planClear: (request) => clearTasks(context, request, null),
     rerunFrom: ({ task, ...request }, actor) => clearTasks(context, { ...request, tasks: [task], downstream: true }, actor),
+    runTask: (request, actor) => runTask(context, request, actor),
     markTasks: (request, actor) => markTasks(context, request, actor),
     planMark: (request) => markTasks(context, request, null),
     deleteRun: (request, actor) => deleteRun(context, request, actor),

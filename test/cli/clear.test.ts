@@ -65,6 +65,14 @@ test('dags clear starts runs again, only what failed when asked to', async () =>
   expect(await states()).toEqual(['r1 none', 'r1 success', 'r2 none', 'r2 success']);
 });
 
+test('tasks run leaves it to a scheduler, and says so when there is none', async () => {
+  const ran = await thence('tasks', 'run', 'etl', 'extract', '2026-01-02', '--detach');
+  expect(ran).toMatchObject({ exitCode: 0, stdout: '', stderr: said('task "extract" of run "r2" was failed and is to run now') });
+  expect(ran.stderr).toContain('no scheduler is alive');
+  expect(await states()).toEqual(['r1 failed', 'r1 upstream_failed', 'r2 none', 'r2 none']);
+  expect(await thence('tasks', 'run', 'etl', 'extract', 'r3')).toMatchObject({ exitCode: 1, stderr: said('has no run "r3"') });
+});
+
 test('usage that makes no sense is refused before anything is read', async () => {
   expect(await thence('tasks', 'clear', 'etl', '--map-index', '3')).toMatchObject({
     exitCode: 2,

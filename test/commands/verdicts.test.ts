@@ -54,6 +54,53 @@ const runStates = async () =>
 const audit = async () =>
   (await db.pool.query('SELECT actor, via, action, dag_id, run_id, task_id, details FROM audit_log ORDER BY id')).rows;
 
+describe('running one task', () => {
+  const at = { dagId: 'etl', runId: 'r1', mapIndex: -1 };
+  const run = (taskId: string, more: object = {}) => commands.runTask({ ...at, taskId, ...more }, actor);
+  const refusal = (taskId: string, more?: object) => run(taskId, more).catch((error: Error) => error.message);
+
+  it('clears just that one; what has run below it stays as it is', async () => {
+    await addRun('r1', 'failed', { extract: 'failed', clean: 'success', load: 'failed', report: 'upstream_failed' });
+    expect(await run('extract')).toEqual({ was: 'failed', lastTry: 1 });
+    expect(await states('r1')).toBe('extract none, clean success, load failed, report none');
+    expect(await runStates()).toBe('r1 queued');
+    expect(await audit()).toMatchObject([{ actor: 'ada', action: 'run_task', dag_id: 'etl', run_id: 'r1', task_id: 'extract' }]);
+  });
+
+  it.each(['running', 'queued', 'restarting'] as const)('refuses one that is %s, and changes nothing', async (state) => {
+    await addRun('r1', 'running', { extract: state });
+    expect(await refusal('extract', { force: true })).toContain(`task "extract" of run "r1" of DAG "etl" is ${state}: it runs already`);
+    expect([await states('r1'), await audit()]).toEqual([`extract ${state}`, []]);
+  });
+
+  it.each(['success', 'skipped', 'deferred', 'up_for_reschedule'] as const)('needs force for one that is %s', async (state) => {
+    await addRun('r1', 'running', { extract: state });
+    expect(await refusal('extract')).toBe(`task "extract" of run "r1" of DAG "etl" is ${state}; --force runs it again`);
+    expect(await states('r1')).toBe(`extract ${state}`);
+    expect(await run('extract', { force: true })).toMatchObject({ was: state });
+    expect(await states('r1')).toMatch(/^extract none/);
+  });
+
+  it('takes one that has not begun, also in a run that has not', async () => {
+    await addRun('r1', 'running', { extract: null, clean: 'up_for_retry' });
+    expect([await run('extract'), await run('clean')]).toMatchObject([{ was: null }, { was: 'up_for_retry' }]);
+    await insertRun(db.pool, { dagId: 'etl', runId: 'later', state: 'queued', version: null });
+    expect(await run('load', { runId: 'later' })).toEqual({ was: null, lastTry: 0 });
+    expect(await refusal('lad', { runId: 'later' })).toContain('has no task "lad"');
+  });
+
+  it('wants one instance of a mapped task, and clears only that', async () => {
+    const pk = await addRun('r1', 'failed', {});
+    for (const [mapIndex, state] of (['failed', 'failed', 'success'] as const).entries())
+      await insertTaskInstance(db.pool, { run: pk, taskId: 'load', mapIndex, state });
+    expect(await refusal('load')).toContain('is mapped: name one of its 3 instances with --map-index, from 0 to 2');
+    expect(await refusal('load', { mapIndex: 3 })).toBe('there is no task "load[3]" of run "r1" of DAG "etl"');
+    expect(await refusal('load', { mapIndex: 2 })).toContain('"load[2]" of run "r1" of DAG "etl" is success');
+    expect(await run('load', { mapIndex: 1 })).toMatchObject({ was: 'failed' });
+    expect(await states('r1')).toBe('load failed, load none, load success');
+  });
+});
+
 describe('clearing tasks', () => {
   it('lists in a dry run exactly what it then does, and the dry run changes nothing', async () => {
     await failedRun('r1');

@@ -12,7 +12,7 @@ import { renderAlone } from '../../testing/render-task';
 import { onlyTask } from '../../testing/single-task';
 import { withSchedule } from '../../testing/with-schedule';
 import { parseConf, parseDate, parseDay, showDuration, showInstant } from '../arguments';
-import { colors, paintState, print, printRecord, printRows } from '../output';
+import { colors, paintLine, paintState, print, printRecord, printRows } from '../output';
 import type { Format } from '../output';
 import { endWith } from '../program';
 import { readConfig } from '../read-config';
@@ -128,12 +128,8 @@ function printer(taskIds: readonly string[]) {
     const head = colors.cyan(taskId.padEnd(width));
     for (const line of text.split('\n')) print(`${head} | ${line}`);
   };
-  const paint = { debug: colors.dim, info: String, warn: colors.yellow, error: colors.red } as const;
   return {
-    line: (taskId: string, { level, message }: LogLine) => {
-      const named = level === 'warn' || level === 'error' ? `${level.toUpperCase()} ${message}` : message;
-      say(taskId, paint[level](named));
-    },
+    line: (taskId: string, line: LogLine) => say(taskId, paintLine(line)),
     state: (task: InMemoryTask) => {
       const text = describe(task);
       if (text !== null) say(instanceName(task), text);

@@ -16,6 +16,7 @@ import { print, printRows, withOutput } from '../output';
 import type { Format } from '../output';
 import { readConfig } from '../read-config';
 import { clearTasks } from './clear';
+import { runTask } from './run-task';
 import { markTasks } from './verdicts';
 
 const load = createRequire(__filename);
@@ -89,6 +90,7 @@ Examples:
       (load('./dags-test') as typeof import('./dags-test')).renderTask(dagId, taskId, date, options),
     );
 
+  runTask(command);
   clearTasks(command);
   markTasks(command);
 

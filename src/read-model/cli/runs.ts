@@ -78,6 +78,33 @@ export async function listTaskInstances({ pool }: Database, run: number): Promis
   return rows;
 }
 
+export interface FollowedTask {
+  readonly run_state: RunState;
+  /** The run has this task instance. */
+  readonly exists: boolean;
+  readonly state: TaskState;
+  readonly try_number: number;
+}
+
+/** @throws ThenceError (NOT_FOUND) when the run is gone */
+export async function readFollowedTask(
+  { pool }: Database,
+  {
+    dagId,
+    runId,
+    taskId,
+    mapIndex,
+  }: { readonly dagId: string; readonly runId: string; readonly taskId: string; readonly mapIndex: number },
+): Promise<FollowedTask> {
+  const { rows } = await pool.query<FollowedTask>(
+    `SELECT r.state AS run_state, t.pk IS NOT NULL AS exists, t.state, coalesce(t.try_number, 0) AS try_number
+       FROM dag_run r LEFT JOIN task_instance t ON t.run = r.pk AND t.task_id = $3 AND t.map_index = $4 WHERE r.dag_id = $1 AND r.run_id = $2`,
+    [dagId, runId, taskId, mapIndex],
+  );
+  if (!rows[0]) throw new ThenceError('NOT_FOUND', `run "${runId}" of DAG "${dagId}" was deleted meanwhile`);
+  return rows[0];
+}
+
 function toDate(instant: Instant | null | undefined): Date | null {
   return instant === null || instant === undefined ? null : new Date(instant);
 }
