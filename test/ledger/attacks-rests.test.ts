@@ -237,3 +237,42 @@ it('neighbouring runs can be deleted at the same moment, while others are woken'
   await hand.look();
   expect(await count('run_wake')).toBe(0);
 });
+
+describe('what cannot get on', () => {
+  it('keeps no other line of queued runs from starting', async () => {
+    const at = (day: number) => Date.UTC(2026, 0, day);
+    for (const dagId of ['p', 'q', 'r', 'd'])
+      await insertDag(db.pool, { dagId, maxActiveRuns: 1, tasks: [{ id: 'a', dependsOnPast: true }] });
+    for (const dagId of ['p', 'q', 'r']) {
+      // Two that wait for earlier runs; between them one that may not start before the first of them.
+      for (const day of [1, 5, 3]) await hand.ledger.createRuns([newRun(dagId, { logicalDate: at(day) })]);
+      await db.pool.query(
+        `UPDATE dag_run r SET state = 'running', version = d.current_version, waits_for_past = true FROM dag d WHERE d.dag_id = r.dag_id AND r.dag_id = $1 AND r.logical_date <> $2`,
+        [dagId, new Date(at(3))],
+      );
+    }
+    const [created] = await hand.ledger.createRuns([newRun('d')]);
+    expect(await hand.ledger.startQueuedRuns(2)).toEqual([created!.run]);
+  });
+
+  it('of maps: many large ones let a small one through', async () => {
+    await insertDag(db.pool, { dagId: 'large', tasks: [{ id: 'm', ...long(5_000) }] });
+    await insertDag(db.pool, { dagId: 'small', tasks: [{ id: 'm', ...over(2) }] });
+    for (const dagId of ['large', 'large', 'small']) await hand.start(dagId, {}, none);
+    for (let turn = 0; turn < 2; turn++) await hand.ledger.expandTasks(2);
+    expect(await count(`task_tally y JOIN dag_run r ON r.pk = y.run WHERE r.dag_id = 'small'`)).toBe(1);
+  });
+
+  it.each(['timeOutRuns', 'retryRuns'] as const)('of %s: a run whose version cannot be read holds up no other', async (what) => {
+    for (const dagId of ['broken', 'd']) {
+      await insertDag(db.pool, { dagId, dagrunTimeoutMs: 60_000, runRetries: 1, tasks: ['a'] });
+      const { claimed } = await hand.start(dagId);
+      if (what === 'retryRuns') await hand.end(claimed[0]!, failed(false));
+    }
+    await db.pool.query(`UPDATE dag_run SET deadline_at = clock_timestamp() - interval '1 second', retry_at = clock_timestamp()`);
+    if (what === 'timeOutRuns') await db.pool.query('UPDATE dag_run SET retry_at = NULL');
+    await db.pool.query(`UPDATE dag_version SET spec = '{}' WHERE dag_id = 'broken'`);
+    expect(await open()[what](10)).toHaveLength(1);
+    await expect(open()[what](10)).rejects.toThrow();
+  });
+});

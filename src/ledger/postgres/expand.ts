@@ -12,6 +12,7 @@ import { inTransaction, prepared, storable } from './connections';
 import { laneOf } from './context';
 import type { LedgerContext } from './context';
 import { insertWakes, lockRuns, updateRuns } from './lock-runs';
+import { oneByOne } from './one-by-one';
 import { wakeNextRuns } from './past';
 import { countOf, TALLY_COLUMNS } from './tally-sql';
 
@@ -23,21 +24,15 @@ const findExpansions = prepared<{ run: RunPk; owner: string }>(
   `SELECT e.run, e.owner FROM expansion e JOIN dag_run r ON r.pk = e.run WHERE r.state = 'running' ORDER BY e.at, e.run, e.owner LIMIT $1`,
 );
 
-/** Returns the runs that got on. One that cannot be expanded now holds up no other, and is the error when nothing else is left to do. */
+/** Returns the runs that got on: a chunk of each of the expansions that have waited longest. */
 export async function expandTasks(context: LedgerContext, limit: number): Promise<RunPk[]> {
   const { rows } = await findExpansions(context.pool, limit);
-  const runs = new Set<RunPk>();
-  const failures: Error[] = [];
-  for (const { run, owner } of rows) {
-    try {
-      if (await expandChunk(context, run, owner)) runs.add(run);
-    } catch (error) {
-      failures.push(error as Error);
-      await postpone(context.pool, run, owner).catch(() => undefined);
-    }
-  }
-  if (failures[0] && runs.size === 0) throw failures[0];
-  return [...runs];
+  const runs = await oneByOne(
+    rows,
+    async ({ run, owner }) => ((await expandChunk(context, run, owner)) ? [run] : []),
+    ({ run, owner }) => postpone(context.pool, run, owner),
+  );
+  return [...new Set(runs)];
 }
 
 const postpone = prepared('postpone_expansion', 'UPDATE expansion SET at = clock_timestamp() WHERE run = $1::bigint AND owner = $2');
@@ -52,7 +47,10 @@ const readProgress = prepared<Progress>(
   'SELECT lengths, next_index FROM expansion WHERE run = $1::bigint AND owner = $2',
 );
 const deleteProgress = prepared('delete_expansion', 'DELETE FROM expansion WHERE run = $1::bigint AND owner = $2');
-const moveOn = prepared('move_expansion_on', 'UPDATE expansion SET lengths = $3, next_index = $4 WHERE run = $1::bigint AND owner = $2');
+const moveOn = prepared(
+  'move_expansion_on',
+  'UPDATE expansion SET lengths = $3, next_index = $4, at = clock_timestamp() WHERE run = $1::bigint AND owner = $2',
+);
 
 async function expandChunk(context: LedgerContext, run: RunPk, owner: string): Promise<boolean> {
   return inTransaction(context.pool, async (client) => {

@@ -7,6 +7,7 @@ import { clearLocked } from './clear-tasks';
 import { inTransaction, prepared } from './connections';
 import type { LedgerContext } from './context';
 import { insertWakes, lockRuns } from './lock-runs';
+import { oneByOne } from './one-by-one';
 import { wakeNextRuns } from './past';
 
 const findDue = prepared<{ pk: RunPk }>(
@@ -26,9 +27,7 @@ const readFailed = prepared<{ task_id: string; map_index: number }>(
 
 export async function retryRuns(context: LedgerContext, limit: number): Promise<RunPk[]> {
   const { rows } = await findDue(context.pool, limit);
-  const queued: RunPk[] = [];
-  for (const { pk } of rows) if (await retryRun(context, pk)) queued.push(pk);
-  return queued;
+  return oneByOne(rows, async ({ pk }) => ((await retryRun(context, pk)) ? [pk] : []));
 }
 
 function retryRun(context: LedgerContext, run: RunPk): Promise<boolean> {

@@ -17,26 +17,31 @@ import { makeTasks } from './make-tasks';
 /** A DAG's own runs, or one backfill's, stand in one line: each line has its own limit. */
 const MAY_START = `d.current_version IS NOT NULL AND d.is_active AND CASE WHEN b.id IS NULL THEN NOT d.is_paused ELSE NOT b.is_paused OR b.completed_at IS NOT NULL END`;
 
-/** The oldest queued ones of each line that might start, without any lock: as many as there is room for, and as many of those that others wait for. */
+/**
+ * The oldest queued ones of each line that might start, without any lock: as many as there is room for, and as many of those that others wait
+ * for and that have room themselves (a wait for an earlier run is in the way of later runs only). The first of each line can start, so that
+ * no line stands in front of the others for nothing.
+ */
 const findCandidates = prepared<{ pk: RunPk; dag_id: string; backfill_id: number | null }>(
   'find_queued_runs',
   `WITH line AS (SELECT DISTINCT dag_id, backfill_id FROM dag_run WHERE state = 'queued'),
    open AS (
-     SELECT l.dag_id, l.backfill_id, coalesce(b.max_active_runs, d.max_active_runs) AS most, r.running, r.waiting, r.last_waiting
+     SELECT l.dag_id, l.backfill_id, r.waits, coalesce(b.max_active_runs, d.max_active_runs) - r.running AS room,
+       coalesce(b.max_active_runs, d.max_active_runs) - r.running + coalesce(cardinality(r.waits), 0) AS room_of_first
      FROM line l JOIN dag d ON d.dag_id = l.dag_id LEFT JOIN backfill b ON b.id = l.backfill_id
        CROSS JOIN LATERAL (
-         SELECT count(*) AS running, count(*) FILTER (WHERE waits_for_past) AS waiting, max(logical_date) FILTER (WHERE waits_for_past) AS last_waiting
+         SELECT count(*)::int AS running, array_agg(logical_date ORDER BY logical_date) FILTER (WHERE waits_for_past AND logical_date IS NOT NULL) AS waits
          FROM dag_run r WHERE r.dag_id = l.dag_id AND r.backfill_id IS NOT DISTINCT FROM l.backfill_id AND r.state = 'running') r
      WHERE ${MAY_START})
    SELECT DISTINCT x.pk, open.dag_id, open.backfill_id, open.backfill_id IS NOT NULL, x.run_after FROM open CROSS JOIN LATERAL (
      (SELECT r.pk, r.run_after FROM dag_run r
       WHERE r.dag_id = open.dag_id AND r.backfill_id IS NOT DISTINCT FROM open.backfill_id AND r.state = 'queued' AND r.run_after <= clock_timestamp()
-      ORDER BY r.backfill_ordinal, r.run_after, r.pk LIMIT greatest(open.most - open.running, 0))
+      ORDER BY r.backfill_ordinal, r.run_after, r.pk LIMIT greatest(open.room, 0))
      UNION ALL
      (SELECT r.pk, r.run_after FROM dag_run r
-      WHERE open.waiting > 0 AND r.dag_id = open.dag_id AND r.backfill_id IS NOT DISTINCT FROM open.backfill_id AND r.state = 'queued'
-        AND r.run_after <= clock_timestamp() AND r.logical_date < open.last_waiting
-      ORDER BY r.backfill_ordinal, r.run_after, r.pk LIMIT greatest(open.most - open.running + open.waiting, 0))) x
+      WHERE open.room_of_first > 0 AND r.dag_id = open.dag_id AND r.backfill_id IS NOT DISTINCT FROM open.backfill_id AND r.state = 'queued'
+        AND r.run_after <= clock_timestamp() AND r.logical_date <= coalesce(open.waits[open.room_of_first], open.waits[cardinality(open.waits)])
+      ORDER BY r.backfill_ordinal, r.run_after, r.pk LIMIT greatest(open.room_of_first, 0))) x
    ORDER BY open.backfill_id IS NOT NULL, x.run_after, x.pk LIMIT $1`,
 );
 

@@ -6,6 +6,7 @@ import type { LedgerContext } from './context';
 import { lockDags, wakeOtherRuns } from './dag-room';
 import { endEarly } from './end-early';
 import { insertWakes, lockRuns, updateRuns } from './lock-runs';
+import { oneByOne } from './one-by-one';
 import { wakeNextRuns } from './past';
 import { failingDags, pauseFailingDags, retryInMs, runCallbacks, toEndedRun } from './run-ends';
 import type { RunEnd } from './run-ends';
@@ -22,9 +23,7 @@ const isLate = prepared<{ pk: RunPk }>(
 
 export async function timeOutRuns(context: LedgerContext, limit: number): Promise<EndedRun[]> {
   const { rows } = await findLate(context.pool, limit);
-  const ended: EndedRun[] = [];
-  for (const { pk } of rows) ended.push(...(await timeOut(context, pk)));
-  return ended;
+  return oneByOne(rows, ({ pk }) => timeOut(context, pk));
 }
 
 function timeOut(context: LedgerContext, run: RunPk): Promise<EndedRun[]> {
