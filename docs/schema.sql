@@ -295,6 +295,12 @@ CREATE TABLE import_error (
   CONSTRAINT import_error_file_path_key UNIQUE (file_path)
 );
 
+CREATE TABLE parse_request (
+  file_path text NOT NULL,
+  requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  CONSTRAINT parse_request_pkey PRIMARY KEY (file_path)
+);
+
 CREATE TABLE pool (
   name text NOT NULL,
   slots integer NOT NULL,

@@ -8,6 +8,7 @@ import { BackfillTasks1763815000000 } from './1763815000000-backfill-tasks';
 import { Deadlines1763816000000 } from './1763816000000-deadlines';
 import { Favorites1763817000000 } from './1763817000000-favorites';
 import { WakesOfDeletedRuns1763819400000 } from './1763819400000-wakes-of-deleted-runs';
+import { ParseRequests1763822500000 } from './1763822500000-parse-requests';
 
 /** All migrations, oldest first. Listed by hand, so that nothing depends on what lies in a folder. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   Deadlines1763816000000,
   Favorites1763817000000,
   WakesOfDeletedRuns1763819400000,
+  ParseRequests1763822500000,
 ] as const;

@@ -282,6 +282,12 @@ export interface XComInput extends XComPlace {
   readonly maxBytes: number;
 }
 
+/** Of one file (relative to the dags folder), of these DAGs, or, with neither, of all files that make DAGs or cannot be loaded. */
+export interface ParseRequest {
+  readonly filePath?: string;
+  readonly dagIds?: readonly string[];
+}
+
 export interface Commands {
   /** @throws NOT_FOUND unknown DAG (with close names) · INVALID_VALUE · ALREADY_EXISTS run id or logical date */
   triggerRun(request: TriggerRequest, actor: Actor): Promise<TriggeredRun>;
@@ -335,6 +341,8 @@ export interface Commands {
   deleteTask(request: Omit<NoteRequest, 'note'>, actor: Actor): Promise<void>;
   /** With its runs, versions, backfills and logs. While its file is there it comes back, empty, when that is read again. @throws NOT_FOUND · CONFLICT */
   deleteDag(dagId: string, actor: Actor): Promise<{ readonly runs: number; readonly filePath: string }>;
+  /** The DAG processor evaluates these files again at its next look, whether they changed or not. @throws NOT_FOUND */
+  parseFiles(request: ParseRequest, actor: Actor): Promise<{ readonly files: readonly string[] }>;
   /** Writes nothing. */
   dryRunBackfill(request: BackfillRequest): Promise<BackfillPlan>;
   /** The scheduler carries it out, also while the DAG is paused. @throws CONFLICT the DAG has an unfinished backfill */

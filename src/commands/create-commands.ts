@@ -9,6 +9,7 @@ import { deleteDag, deleteRun, deleteTask } from './delete-history';
 import { markRun } from './mark-run';
 import { markTasks } from './mark-tasks';
 import { deleteConnections, deletePools, deleteVariables } from './delete-stored';
+import { parseFiles } from './parse-files';
 import { dryRunBackfill } from './plan-backfill';
 import { reencryptSecrets } from './reencrypt-secrets';
 import { runTask } from './run-task';
@@ -45,6 +46,7 @@ export function createCommands(parts: Omit<CommandContext, 'schedules'> & Partia
     deleteRun: (request, actor) => deleteRun(context, request, actor),
     deleteTask: (request, actor) => deleteTask(context, request, actor),
     deleteDag: (dagId, actor) => deleteDag(context, dagId, actor),
+    parseFiles: (request, actor) => parseFiles(context, request, actor),
     dryRunBackfill: (request) => dryRunBackfill(context, request),
     createBackfill: (request, actor) => createBackfill(context, request, actor),
     cancelBackfill: (id, actor, options) => cancelBackfill(context, id, actor, options),

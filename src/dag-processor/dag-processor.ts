@@ -24,7 +24,16 @@ import { LeaseLost, ProcessorLease, type Holder } from './lease';
 import { loadFile, type LoadedFile, type MadeDag } from './load-file';
 import { LoadHosts, LoadHostsStopped } from '../user-code/load-hosts';
 import { noDagError, ownDags } from './ownership';
-import { AskedTooEarly, clearError, forgetMissingFiles, storeError, storeFile, type StoreContext, type Stored } from './store';
+import {
+  AskedTooEarly,
+  clearError,
+  forgetMissingFiles,
+  storeError,
+  storeFile,
+  takeParseRequests,
+  type StoreContext,
+  type Stored,
+} from './store';
 import { DagsFolderWatcher } from './watcher';
 
 export interface DagProcessorOptions {
@@ -91,6 +100,8 @@ export class DagProcessor {
   private files: ReadonlySet<string> = new Set();
   private cleanedFor: string | null = null;
   private readonly queue: FileQueue;
+  /** Files that are looked at at the next scan, whether they changed or not. */
+  private readonly requested = new Set<string>();
   private storing: Promise<unknown> = Promise.resolve();
   private failure: unknown = null;
   private hostsRefreshedAt = performance.now();
@@ -216,6 +227,7 @@ export class DagProcessor {
     this.watch(root);
     let files = await findFiles(root);
     this.files = new Set(files);
+    await this.takeRequests();
     await this.enqueueDue(root);
 
     const isGone = ([file, { dagIds }]: [string, FileState]) => !this.files.has(file) && dagIds.length > 0;
@@ -250,7 +262,8 @@ export class DagProcessor {
     const again: string[] = [];
     const look = async (file: string) => {
       const state = this.states.get(file);
-      if (state === undefined || state.root !== root || state.signature !== (await signatures.of(state.inputs))) return changed;
+      if (this.requested.has(file) || state === undefined || state.root !== root || state.signature !== (await signatures.of(state.inputs)))
+        return changed;
       return this.isDueAgain(state) ? again : null;
     };
     const files = [...this.files].filter((file) => !this.queue.isWorkingOn(file));
@@ -259,6 +272,14 @@ export class DagProcessor {
     if (again.length > 0) this.refreshHosts();
     this.queue.add(changed, 'front');
     this.queue.add(again, 'back');
+    for (const file of changed) this.requested.delete(file);
+  }
+
+  /** What is being worked on at that moment is looked at once more when that is done. */
+  private async takeRequests(): Promise<void> {
+    const requested = await takeParseRequests({ pool: this.options.database.pool, lease: this.lease });
+    for (const file of requested) if (this.files.has(file)) this.requested.add(file);
+    if (requested.length > 0) this.hosts.refresh();
   }
 
   private isDueAgain({ evaluatedAt, error, lacksDag, died }: FileState): boolean {
@@ -291,7 +312,10 @@ export class DagProcessor {
     } catch (error) {
       if (error instanceof LeaseLost) this.onLeaseLost();
       // A file that went away meanwhile is the next scan's business.
-      else if (!(error instanceof LoadHostsStopped) && (error as NodeJS.ErrnoException).code !== 'ENOENT') this.failure = error;
+      else if (!(error instanceof LoadHostsStopped) && (error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.failure = error;
+        this.requested.add(file);
+      }
     }
   }
 

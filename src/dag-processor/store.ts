@@ -69,6 +69,17 @@ export async function clearError({ pool, lease }: StoreContext, filePath: string
   });
 }
 
+/** Files that somebody wants looked at again. They are taken by whoever has the folder: a process that starts anew looks at all of them. */
+export async function takeParseRequests({ pool, lease }: Pick<StoreContext, 'pool' | 'lease'>): Promise<string[]> {
+  const { rowCount } = await pool.query('SELECT FROM parse_request LIMIT 1');
+  if (rowCount === 0) return [];
+  return inTransaction(pool, async (client) => {
+    await lease.hold(client);
+    const { rows } = await client.query<{ file_path: string }>('DELETE FROM parse_request RETURNING file_path');
+    return rows.map((row) => row.file_path);
+  });
+}
+
 /** DAGs and errors of files that are no more. Returns the DAGs that are inactive now. */
 export async function forgetMissingFiles({ pool, lease }: StoreContext, present: readonly string[]): Promise<string[]> {
   return inTransaction(pool, async (client) => {

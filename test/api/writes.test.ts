@@ -28,8 +28,8 @@ beforeAll(async () => {
 });
 const lastAudit = async () =>
   (
-    await api.db.pool.query<{ actor: string; via: string; action: string }>(
-      'SELECT actor, via, action FROM audit_log ORDER BY id DESC LIMIT 1',
+    await api.db.pool.query<{ actor: string; via: string; action: string; details: object }>(
+      'SELECT actor, via, action, details FROM audit_log ORDER BY id DESC LIMIT 1',
     )
   ).rows[0];
 const trigger = (body: object, dagId = 'etl') => api.call('POST', `/api/v2/dags/${dagId}/dagRuns`, { body });
@@ -81,6 +81,26 @@ describe('favorites', () => {
     expect(await favorites()).toEqual([]);
     expect((await api.get('/api/v2/dags/etl/details')).body.is_favorite).toBe(false);
     expect([await set('favorite', 'none'), await set('unfavorite', 'none')]).toEqual([404, 404]);
+  });
+});
+
+describe('asking for a DAG file to be evaluated again', () => {
+  const put = (token: string) => api.call('PUT', `/api/v2/parseDagFile/${token}`);
+  const requested = async () => (await api.db.pool.query('SELECT file_path FROM parse_request')).rows.map((row) => row.file_path);
+
+  it('is kept for the DAG processor, once, and audited', async () => {
+    const { file_token: token, relative_fileloc: file } = (await api.get('/api/v2/dags/etl')).body;
+    expect([(await put(token)).status, (await put(token)).status]).toEqual([201, 201]);
+    expect(await requested()).toEqual([file]);
+    expect(await lastAudit()).toMatchObject({ actor: 'admin', action: 'parse_files', details: { files: [file], count: 1 } });
+  });
+
+  it('is about files that are known', async () => {
+    await api.db.pool.query('DELETE FROM parse_request');
+    const token = (text: string) => Buffer.from(text).toString('base64url');
+    for (const unknown of [token('none.ts'), token('../etl.ts'), token('\0'), 'etl.ts', `${token('etl.ts')}=`, '%20'])
+      expect((await put(unknown)).status).toBe(404);
+    expect(await requested()).toEqual([]);
   });
 });
 

@@ -73,6 +73,14 @@ test('tasks run leaves it to a scheduler, and says so when there is none', async
   expect(await thence('tasks', 'run', 'etl', 'extract', 'r3')).toMatchObject({ exitCode: 1, stderr: said('has no run "r3"') });
 });
 
+test('dags reserialize leaves it to a DAG processor, and says so when there is none', async () => {
+  const asked = await thence('dags', 'reserialize', 'etl');
+  expect(asked).toMatchObject({ exitCode: 0, stdout: said('to be evaluated again: '), stderr: said('no DAG processor is alive') });
+  const { rows } = await db.pool.query('SELECT file_path FROM parse_request');
+  expect(rows).toEqual((await db.pool.query("SELECT file_path FROM dag WHERE dag_id = 'etl'")).rows);
+  expect(await thence('dags', 'reserialize', 'elt')).toMatchObject({ exitCode: 1, stderr: said('there is no DAG "elt"') });
+});
+
 test('usage that makes no sense is refused before anything is read', async () => {
   expect(await thence('tasks', 'clear', 'etl', '--map-index', '3')).toMatchObject({
     exitCode: 2,

@@ -95,6 +95,33 @@ test('a file that does not change is not loaded again, and loading it again make
   expect(await countOf('dag_version')).toBe(1);
 });
 
+test('a file that somebody asks for is loaded again, once, though it did not change', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl'), 'other.ts': dagFile('other') });
+  const processor = processorOf(root);
+  await processor.runOnce();
+  const parsedAt = async () => (await db.pool.query("SELECT last_parsed_at FROM dag WHERE dag_id = 'etl'")).rows[0].last_parsed_at;
+  const before = await parsedAt();
+  await db.pool.query("INSERT INTO parse_request (file_path) VALUES ('etl.ts'), ('gone.ts')");
+  expect(await processor.runOnce()).toMatchObject({ evaluated: 1, changed: [] });
+  expect((await parsedAt()).getTime()).toBeGreaterThan(before.getTime());
+  expect([await countOf('parse_request'), await countOf('dag_version')]).toEqual([0, 2]);
+  expect(await processor.runOnce()).toMatchObject({ evaluated: 0 });
+});
+
+test('a file that is asked for while it is loaded is loaded once more', async () => {
+  const root = makeFolder({ 'etl.ts': dagFile('etl').replace('new DAG', 'await new Promise((done) => setTimeout(done, 500));\nnew DAG') });
+  const processor = processorOf(root);
+  const parses = async () => (await db.pool.query('SELECT last_parsed_at FROM dag')).rows[0]?.last_parsed_at?.getTime() ?? 0;
+  processor.start();
+  await eventually(() => expect((processor as unknown as { queue: FileQueue }).queue.isWorkingOn('etl.ts')).toBe(true));
+  await db.pool.query("INSERT INTO parse_request (file_path) VALUES ('etl.ts')");
+  (processor as unknown as { runner: { wake(): void } }).runner.wake();
+  await eventually(async () => expect(await countOf('parse_request')).toBe(0));
+  await eventually(async () => expect(await parses()).toBeGreaterThan(0));
+  const first = await parses();
+  await eventually(async () => expect(await parses()).toBeGreaterThan(first));
+});
+
 test('A, then B, then A again: A is current again and there are two versions', async () => {
   const root = makeFolder({ 'etl.ts': dagFile('etl', '"a"') });
   const processor = processorOf(root);

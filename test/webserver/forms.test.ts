@@ -34,6 +34,7 @@ const actor = { user: 'admin', via: 'ui' };
 describe('a form without its token', () => {
   it.each([
     ['/dags/shop/paused', { paused: 'false' }],
+    ['/dags/shop/favorite', { favorite: 'true' }],
     ['/dags/shop/trigger', {}],
     ['/dags/shop/backfills', { from_date: '2026-01-01', to_date: '2026-01-02' }],
     ['/dags/shop/backfills/1/cancel', {}],
@@ -69,6 +70,38 @@ describe('the pause switch', () => {
     const unknown = await visitor.post('/dags/nope/paused', { _csrf: token, paused: 'true' }, { accept: 'application/json' });
     expect(unknown.status).toBe(404);
     expect(await unknown.json()).toEqual({ error: expect.stringContaining('nope') });
+  });
+});
+
+describe('the star', () => {
+  const star = (favorite: boolean, back = '/dags') =>
+    visitor.post('/dags/shop/favorite', { _csrf: token, favorite: String(favorite), back });
+  /** What the stars of a page say. */
+  const stars = async (address: string) => {
+    const html = await (await visitor.get(address)).text();
+    return [...html.matchAll(/aria-pressed="(\w+)" aria-label="(\w+) is a favorite of mine"/g)].map(([, is, dagId]) => `${dagId} ${is}`);
+  };
+  beforeAll(async () => {
+    await insertDag(test.pool, { dagId: 'of_others' });
+    await test.pool.query("INSERT INTO app_user (username, password_hash, role) SELECT unnest('{admin,other}'::text[]), '', 'admin'");
+    await test.pool.query("INSERT INTO dag_favorite (username, dag_id) VALUES ('other', 'of_others')");
+  });
+  afterAll(() => test.pool.query("DELETE FROM app_user; DELETE FROM dag WHERE dag_id = 'of_others'"));
+
+  it('makes a DAG a favorite of mine, goes back to where it was used, and the list can be filtered by it', async () => {
+    expect(await stars('/dags')).toEqual(['of_others false', 'shop false']);
+    expect(await (await visitor.get('/dags?state=favorites')).text()).toContain('The star beside a DAG makes it a favorite of yours');
+    const response = await star(true, '/dags/shop/runs');
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/dags/shop/runs']);
+    expect(await stars('/dags')).toEqual(['of_others false', 'shop true']);
+    expect(await stars('/dags?state=favorites')).toEqual(['shop true']);
+    expect([await stars('/dags/shop'), await stars('/dags/of_others/runs')]).toEqual([['shop true'], ['of_others false']]);
+  });
+
+  it('takes it off again, also when another window has done so already', async () => {
+    expect([(await star(false)).status, (await star(false)).status]).toEqual([303, 303]);
+    expect(await stars('/dags/shop')).toEqual(['shop false']);
+    expect((await visitor.post('/dags/nope/favorite', { _csrf: token, favorite: 'true' })).status).toBe(404);
   });
 });
 

@@ -1,6 +1,7 @@
-/** `/dags`: the list, and the pause switch. */
+/** `/dags`: the list, the pause switch and the star. */
 import { Router } from 'express';
 import type { Request } from 'express';
+import { ThenceError } from '../../src/core/errors';
 import { DAG_FILTERS, readDagList } from '../../src/read-model/ui/dag-list';
 import type { DagFilter, RecentRun } from '../../src/read-model/ui/dag-list';
 import { readImportErrors } from '../../src/read-model/ui/import-errors';
@@ -16,7 +17,8 @@ export function dagListRoutes(context: WebContext): Router {
   const router = Router();
   router.get('/dags', async (request, response) => {
     const { pool } = context.database;
-    const query = { search: queryText(request, 'q'), filter: filterOf(request), tags: queryList(request, 'tag') };
+    const { user: username } = actorOf(request);
+    const query = { username, search: queryText(request, 'q'), filter: filterOf(request), tags: queryList(request, 'tag') };
     const page = queryNumber(request, 'page', 1, 1, 100_000);
     const [list, importErrors] = await Promise.all([
       readDagList(pool, { ...query, limit: PAGE_SIZE, offset: (page - 1) * PAGE_SIZE }),
@@ -47,6 +49,17 @@ export function dagListRoutes(context: WebContext): Router {
     await context.commands.setPaused(dagId, paused, actorOf(request));
     const back = safeReturnPath(field(request, 'back'), context.basePath);
     answerForm(request, response, back, paused ? `${dagId} is paused: it makes no new runs.` : `${dagId} is active.`);
+  });
+
+  router.post('/dags/:dagId/favorite', async (request, response) => {
+    const dagId = param(request, 'dagId');
+    const favorite = field(request, 'favorite') === 'true';
+    await context.commands.setFavorite(dagId, favorite, actorOf(request)).catch((error: unknown) => {
+      // Taken away in another window already.
+      if (!(error instanceof ThenceError && error.code === 'CONFLICT')) throw error;
+    });
+    const back = safeReturnPath(field(request, 'back'), context.basePath);
+    answerForm(request, response, back, favorite ? `${dagId} is a favorite of yours.` : `${dagId} is no favorite any more.`);
   });
   return router;
 }

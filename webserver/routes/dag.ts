@@ -2,6 +2,7 @@
 import { Router } from 'express';
 import type { Request, Response } from 'express';
 import MarkdownIt from 'markdown-it';
+import { isFavorite } from '../../src/read-model/rest/dags';
 import { readAudit } from '../../src/read-model/ui/audit';
 import { closeDagIds, readCompiledDag, readDagHead, readSources, readVersions } from '../../src/read-model/ui/dag-page';
 import type { DagHead } from '../../src/read-model/ui/dag-page';
@@ -14,7 +15,7 @@ import { readRuns } from '../../src/read-model/ui/runs';
 import { readTaskSummaries } from '../../src/read-model/ui/task-summaries';
 import { readTaskStats } from '../../src/read-model/ui/tasks';
 import { ThenceError } from '../../src/core/errors';
-import { IDLE_MS, LIVE_MS, param, sendPage } from '../ui/context';
+import { actorOf, IDLE_MS, LIVE_MS, param, sendPage } from '../ui/context';
 import type { WebContext } from '../ui/context';
 import { graphLayout } from '../ui/graph-layout';
 import { highlight } from '../ui/highlight';
@@ -57,7 +58,11 @@ export async function sendDagPage(
 ): Promise<void> {
   const { dag } = page;
   const { pool } = context.database;
-  const [importErrors, lateRuns] = await Promise.all([readImportErrors(pool, dag.filePath), readLateRuns(pool, dag.dagId)]);
+  const [importErrors, lateRuns, favorite] = await Promise.all([
+    readImportErrors(pool, dag.filePath),
+    readLateRuns(pool, dag.dagId),
+    isFavorite(pool, dag.dagId, actorOf(request).user),
+  ]);
   const tab = dagTabs.find(({ id }) => id === page.tab);
   await sendPage(context, request, response, {
     view: page.view,
@@ -66,7 +71,7 @@ export async function sendDagPage(
     status: page.status,
     dagZone: dag.timezone,
     liveMs: page.liveMs !== undefined ? page.liveMs : isBusy(dag) ? LIVE_MS : IDLE_MS,
-    locals: { dag, tab: page.tab, tabs: dagTabs, importErrors, lateRuns, ...page.locals },
+    locals: { dag, tab: page.tab, tabs: dagTabs, importErrors, lateRuns, isFavorite: favorite, ...page.locals },
   });
 }
 

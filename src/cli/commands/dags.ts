@@ -6,7 +6,7 @@ import { RUN_STATES } from '../../core/states';
 import { compileDag } from '../../dag-spec/compiled-dag';
 import { findDag, listDags, listImportErrors } from '../../read-model/cli/dags';
 import { listRuns } from '../../read-model/cli/runs';
-import { isSchedulerAlive } from '../../read-model/cli/sessions';
+import { isSchedulerAlive, listSessions } from '../../read-model/cli/sessions';
 import { parseConf, parseCount, parseDate, showInstant } from '../arguments';
 import { actor, withCommands, withDatabase } from '../context';
 import { findNamedRun } from '../find-run';
@@ -274,6 +274,21 @@ function writeCommands(command: Command): void {
         });
       });
   }
+
+  command
+    .command('reserialize')
+    .argument('[dag_id...]', 'left out: all files, also those that cannot be loaded')
+    .description('Have the DAG processor evaluate the files of these DAGs again, whether they changed or not.')
+    .addHelpText('after', '\nExample:\n  $ thence dags reserialize hello')
+    .action(async (dagIds: string[]) => {
+      await withCommands(readConfig(), async (commands, db) => {
+        const { files } = await commands.parseFiles(dagIds.length > 0 ? { dagIds } : {}, actor);
+        print(files.length === 0 ? 'no DAG file is known yet' : `to be evaluated again: ${files.join(', ')}`);
+        const [processor] = await listSessions(db, { kind: 'dag-processor', limit: 1 });
+        if (files.length > 0 && processor?.alive !== true)
+          note('no DAG processor is alive: it is done when one is ("thence standalone" or "thence dag-processor")');
+      });
+    });
 }
 
 function fileCommands(command: Command): void {

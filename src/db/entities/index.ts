@@ -5,6 +5,7 @@ import { dagEntity } from './dag';
 import { dagFavoriteEntity } from './dag-favorite';
 import { dagVersionEntity } from './dag-version';
 import { importErrorEntity } from './import-error';
+import { parseRequestEntity } from './parse-request';
 import { poolEntity } from './pool';
 import { backfillEntity } from './backfill';
 import { dagRunEntity } from './dag-run';
@@ -32,6 +33,7 @@ export const entities: readonly EntitySchema[] = [
   dagEntity,
   dagVersionEntity,
   importErrorEntity,
+  parseRequestEntity,
   poolEntity,
   backfillEntity,
   dagRunEntity,

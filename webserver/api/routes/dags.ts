@@ -8,6 +8,7 @@ import { ApiError, notFound } from '../api-error';
 import { dateRange, jsonObject, nothing, nullableDate, oneOf, orderBy, paging, pattern, readOrder, texts } from '../fields';
 import { defineRoute, type ApiContext, type Route } from '../route';
 import { versionResponse, versionSchema } from './dag-version';
+import { fileToken } from './parse-dag-file';
 
 export const bundleName = 'dags-folder';
 
@@ -293,7 +294,7 @@ function dagResponse(dag: DagRow, { config }: ApiContext): z.input<typeof dagSch
     bundle_version: null,
     relative_fileloc: dag.file_path,
     fileloc: path.join(config.dagsFolder, dag.file_path),
-    file_token: Buffer.from(dag.file_path).toString('base64url'),
+    file_token: fileToken(dag.file_path),
     description: dag.description,
     timetable_summary: dag.timetable_summary,
     timetable_description: dag.timetable_description,

@@ -18,6 +18,7 @@ import { listRoutes } from './lists';
 import { loginRoutes } from './login';
 import { logRoutes } from './logs';
 import { monitorRoutes } from './monitor';
+import { parseDagFileRoute } from './parse-dag-file';
 import { patchTaskInstanceRoutes } from './patch-task-instances';
 import { poolRoutes } from './pools';
 import { taskInstanceLinkRoutes } from './task-instance-links';
@@ -34,6 +35,7 @@ export const routes: readonly Route[] = [
   ...loginRoutes,
   ...monitorRoutes,
   ...dagRoutes,
+  parseDagFileRoute,
   ...dagVersionRoutes,
   ...dagLabelRoutes,
   ...taskRoutes,
