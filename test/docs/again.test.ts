@@ -28,11 +28,12 @@ test('the commands in docs/again.md work as they are written', async () => {
     const call = async (args: string[]) => {
       // What asks, or waits for a scheduler, only says what it would do.
       const asks = ['clear', 'create'].includes(args[1]!) || (args[0] === 'tasks' && args[1] === 'mark');
-      const listing = asks ? [...new Set([...args, '--dry-run'])] : args;
+      const listing = asks ? [...new Set([...args, '--dry-run'])] : args[1] === 'run' ? [...args, '--detach'] : args;
       const { exitCode, stderr } = await runCli(listing, { cwd, env: { THENCE_HOME: cwd, THENCE_DATABASE_URL: db.url } });
       expect([args.join(' '), exitCode, stderr.includes('dry run')]).toEqual([args.join(' '), 0, listing.includes('--dry-run')]);
     };
-    const isChange = ([group, verb]: string[]) => ['pause', 'cancel', 'mark', 'note'].includes(verb!) && group !== 'tasks';
+    const isChange = ([group, verb]: string[]) =>
+      verb === 'run' || (['pause', 'cancel', 'mark', 'note'].includes(verb!) && group !== 'tasks');
     await Promise.all(written.filter((args) => !isChange(args)).map(call));
     for (const args of written.filter(isChange)) await call(args);
   } finally {
