@@ -1,7 +1,9 @@
+import type { PoolClient } from 'pg';
 import { ThenceError } from '../core/errors';
 import { writeAudit } from './audit';
 import type { Actor, DeleteOptions } from './commands';
 import type { CommandContext } from './context';
+import { recheckUsersOf } from './recheck-pools';
 import { missingError } from './store-plan';
 import { inTransaction } from './transaction';
 
@@ -19,7 +21,7 @@ export function deleteConnections(context: CommandContext, ids: Names, options: 
 export async function deletePools(context: CommandContext, names: Names, options: DeleteOptions, actor: Actor): Promise<Deleted> {
   if (names.includes('default_pool'))
     throw new ThenceError('INVALID_VALUE', 'the pool "default_pool" cannot be deleted: it is that of all tasks that name no other');
-  return deleteNamed(context, { what: 'pool', column: 'name', detail: 'pool' }, names, options, actor);
+  return deleteNamed(context, { what: 'pool', column: 'name', detail: 'pool' }, names, options, actor, recheckUsersOf);
 }
 
 /** The table is called as what it holds. */
@@ -35,6 +37,7 @@ async function deleteNamed(
   names: Names,
   { ifMissing = 'fail' }: DeleteOptions,
   actor: Actor,
+  also?: (client: PoolClient, deleted: Names) => Promise<void>,
 ): Promise<Deleted> {
   return inTransaction(database.pool, async (client) => {
     const locked = `SELECT ${column} AS name FROM ${what} WHERE ${column} = ANY($1) ORDER BY ${column} FOR UPDATE`;
@@ -44,6 +47,7 @@ async function deleteNamed(
     if (missing.length > 0 && ifMissing === 'fail') throw missingError(what, missing);
     await client.query(`DELETE FROM ${what} WHERE ${column} = ANY($1)`, [[...there]]);
     for (const name of there) await writeAudit(client, actor, { action: `delete_${what}`, details: { [detail]: name } });
+    await also?.(client, [...there]);
     return { deleted: [...new Set(names)].filter((name) => there.has(name)) };
   });
 }

@@ -3,6 +3,7 @@ import { ThenceError } from '../core/errors';
 import { writeAudit } from './audit';
 import type { Actor, PoolInput, Stored, StoreOptions } from './commands';
 import type { CommandContext } from './context';
+import { recheckUsersOf } from './recheck-pools';
 import { assertInserted, assertText, planStore, storedBy } from './store-plan';
 import { inTransaction } from './transaction';
 
@@ -50,6 +51,7 @@ export async function storePools(
       };
       await writeAudit(client, actor, { action: `${action}_pool`, details });
     }
+    await recheckUsersOf(client, names);
     return storedBy(names, actionOf);
   });
   // What waits for slots may find some.

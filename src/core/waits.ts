@@ -122,7 +122,7 @@ export function waitSubject({ kind, trigger, args }: Pick<WaitSpec, 'kind' | 'tr
   const of = (name: string) => (typeof args[name] === 'string' ? `"${args[name]}"` : '');
   switch (kind) {
     case 'time':
-      return 'a time';
+      return typeof args['at'] === 'number' ? new Date(args['at']).toISOString() : 'a time';
     case 'file':
       return `the file ${of('path')}`;
     case 'http': {

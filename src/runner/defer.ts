@@ -76,9 +76,7 @@ export function waitOf(thrown: unknown): WaitSpec | null {
 /** For a line of the log. */
 export function describeWait(wait: WaitSpec): string {
   const until = wait.timeoutAt === null ? '' : `, until ${new Date(wait.timeoutAt).toISOString()} at the latest`;
-  const { at } = wait.args;
-  const subject = wait.kind === 'time' && typeof at === 'number' ? new Date(at).toISOString() : waitSubject(wait);
-  return subject + until;
+  return waitSubject(wait) + until;
 }
 
 /** Goes on after a wait. */

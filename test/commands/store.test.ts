@@ -4,6 +4,7 @@ import { createCommands } from '../../src/commands/create-commands';
 import { createCipher } from '../../src/secrets/cipher';
 import { databaseSecrets } from '../../src/secrets/database-backend';
 import { useTestDatabase } from '../support/database';
+import { insertDag } from '../support/factories';
 
 const db = useTestDatabase();
 const actor: Actor = { user: 'ada', via: 'cli' };
@@ -255,6 +256,24 @@ describe('pools', () => {
     [{ name: 'a' }, /the new pool "a" needs a number of slots/],
   ])('are refused: %j', async (pool, message) => {
     await expect(commands.storePools([pool], {}, actor)).rejects.toThrow(message);
+  });
+
+  it('that are made, narrowed or deleted have the files looked at whose tasks want them, since these may warn of it, and no others', async () => {
+    const tasks = [{ id: 'a', pool: 'api', poolSlots: 2 }];
+    await insertDag(db.pool, { dagId: 'wants', tasks });
+    await insertDag(db.pool, { dagId: 'gone', tasks, isActive: false });
+    await insertDag(db.pool, { dagId: 'other', tasks: ['a'] });
+    const asked = async () => (await db.pool.query('DELETE FROM parse_request RETURNING file_path')).rows.map((row) => row.file_path);
+    await db.pool.query(`UPDATE dag SET warnings = '["there is no pool api"]' WHERE dag_id = 'wants'`);
+    await commands.storePools([{ name: 'api', slots: 4 }], {}, actor);
+    expect(await asked()).toEqual(['wants.ts']);
+    await db.pool.query(`UPDATE dag SET warnings = '[]'`);
+    await commands.storePools([{ name: 'api', slots: 2 }], {}, actor);
+    expect(await asked()).toEqual([]);
+    await commands.storePools([{ name: 'api', slots: 1 }], {}, actor);
+    expect(await asked()).toEqual(['wants.ts']);
+    await commands.deletePools(['api'], {}, actor);
+    expect(await asked()).toEqual(['wants.ts']);
   });
 
   it('are deleted, except the default one', async () => {
