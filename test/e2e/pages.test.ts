@@ -71,6 +71,17 @@ describe('the DAG list', () => {
     expect(web.commands.calls.at(-1)).toMatchObject({ command: 'setPaused', request: { dagId: 'hourly_metrics', paused: true } });
   });
 
+  it('makes a favorite with the star, by keyboard, and shows only those', async () => {
+    await test.pool.query("INSERT INTO app_user (username, password_hash, role) VALUES ('admin', '', 'admin') ON CONFLICT DO NOTHING");
+    const star = '[data-key="dag-hourly_metrics"] .star';
+    await page.focus(star);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(`${star}[aria-pressed=true]`);
+    await page.waitForSelector(`${star}:focus`);
+    await page.click('nav[aria-label=Filter] >> text=Favorites');
+    await page.waitForSelector('.dag-list .dag-row:only-child >> text=hourly_metrics');
+  });
+
   it('triggers from a dialog with the form of the params', async () => {
     await page.click('[data-key="dag-daily_sales"] a[data-dialog]');
     await page.selectOption('dialog [name="param.region"]', { label: 'us' });

@@ -59,6 +59,7 @@ async function onSubmit(event) {
   event.preventDefault();
   const button = event.submitter;
   const body = new URLSearchParams(new FormData(form, button));
+  const hadFocus = button !== null && document.activeElement === button;
   if (button) button.disabled = true;
   try {
     const headers = { Accept: 'application/json' };
@@ -75,6 +76,8 @@ async function onSubmit(event) {
     fail(form, 'The server does not answer. Nothing may have been changed; look and try again.');
   } finally {
     if (button) button.disabled = false;
+    // A disabled button loses the focus: who works by keyboard stays where they were.
+    if (hadFocus && document.activeElement === document.body) button.focus();
   }
 }
 
