@@ -1,3 +1,4 @@
+import { closeNames } from '../core/did-you-mean';
 import { BRAND, type Brand } from './brand';
 import { Graph } from './graph';
 import { checkId } from './ids';
@@ -7,7 +8,7 @@ import { callbacks } from './callbacks';
 import { boolean, checkOptions, duration, given, integer, listOf, name, oneOf, positiveDuration, text, type Check } from './option-checks';
 import { checkOpen, registerDag } from './registry';
 import { makeTaskFactory, type TaskFactory } from './task-factory';
-import { checkDefaultArgs } from './task-options';
+import { TASK_OPTION_NAMES, checkDefaultArgs } from './task-options';
 import type { DagOptions } from './types';
 
 const later: Check = () => null; // checked when the DAG is serialized, by the libraries that know
@@ -54,6 +55,12 @@ const checks: { readonly [Option in keyof Required<DagOptions>]: Check } = {
   rerunWithLatestVersion: boolean,
 };
 
+/** `new DAG(…, { retries: 3 })` means all of its tasks. */
+const ofTasks = (written: string): string => {
+  const [name] = closeNames(written, TASK_OPTION_NAMES);
+  return name === undefined ? '' : `; \`${name}\` is an option of tasks: \`defaultArgs: { ${name}: … }\` gives it to all of the DAG`;
+};
+
 export const DAG_OPTION_NAMES: readonly string[] = Object.keys(checks);
 
 /** A workflow: tasks, their order, and when it runs. Making one is enough, no export is needed. */
@@ -78,7 +85,7 @@ export class DAG<Params = Record<string, unknown>> extends Graph {
     const owner = (): string => `DAG "${id}"${madeAt(this)}`;
     checkOpen(owner);
     checkId('DAG', id, () => madeAt(this));
-    checkOptions(given(options), owner, checks, DAG_OPTION_NAMES);
+    checkOptions(given(options), owner, checks, DAG_OPTION_NAMES, ofTasks);
     this.options = Object.freeze(given(options));
     this.defaultArgs = checkDefaultArgs(options.defaultArgs, owner);
     registerDag(this as DAG<unknown> as DAG);

@@ -42,15 +42,24 @@ export const listOf =
 
 export type Checks = Readonly<Record<string, Check>>;
 
-/** @param allowed every name that may stand there; null when that is not known */
-export function checkOptions(options: object, owner: Owner, checks: Checks, allowed: readonly string[] | null): void {
+/**
+ * @param allowed every name that may stand there; null when that is not known
+ * @param elsewhere where a name that is not allowed may belong: the end of a sentence, or an empty text
+ */
+export function checkOptions(
+  options: object,
+  owner: Owner,
+  checks: Checks,
+  allowed: readonly string[] | null,
+  elsewhere: (name: string) => string = () => '',
+): void {
   for (const [key, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
     if (!check) {
       if (allowed === null || allowed.includes(key)) continue;
       throw new ThenceError(
         'DAG_FILE',
-        `unknown option \`${key}\` of ${owner()}${didYouMean(key, allowed) || `; allowed are ${[...allowed].sort().join(', ')}`}`,
+        `unknown option \`${key}\` of ${owner()}${didYouMean(key, allowed) || elsewhere(key) || `; allowed are ${[...allowed].sort().join(', ')}`}`,
       );
     }
     const wanted = check(value);

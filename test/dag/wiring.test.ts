@@ -317,6 +317,13 @@ describe('options', () => {
     expect(() => new TaskGroup('g', { dag: new DAG('d'), docs: '' } as never)).toThrow(/unknown option `docs` of group "g"/);
   });
 
+  test('an option of tasks that is given to a DAG is sent to its place', () => {
+    for (const name of ['retries', 'retires'])
+      expect(() => new DAG('d', { [name]: 3 })).toThrow(
+        /unknown option `ret\w+` of DAG "d" .*; `retries` is an option of tasks: `defaultArgs: { retries: … }` gives it to all of the DAG/,
+      );
+  });
+
   test("a task's own option wins over those of inner groups, outer groups and the DAG, in this order", () => {
     const dag = new DAG('d', { defaultArgs: { retries: 1, pool: 'dag', queue: 'dag', owner: 'dag' } });
     const outer = new TaskGroup('outer', { dag, defaultArgs: { pool: 'outer', queue: 'outer' } });
