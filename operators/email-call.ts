@@ -45,6 +45,16 @@ export const EMAIL_CHECKS: Checks = {
 } satisfies Record<keyof EmailOptions, unknown>;
 export const EMAIL_TEMPLATES = ['connection', 'to', 'cc', 'bcc', 'replyTo', 'from', 'subject', 'text', 'html', 'attachments', 'headers'];
 
+/** What one of these lists has to name, where `isGiven` knows none of it: an e-mail to nobody, or without a body, would fail only when it is sent. */
+export function checkMail(owner: string, isGiven: (option: string) => boolean, needed: readonly (readonly string[])[]): void {
+  for (const names of needed) {
+    if (names.some(isGiven)) continue;
+    throw new ThenceError('DAG_FILE', `${owner} needs ${names.map((name) => `\`${name}\``).join(' or ')}`);
+  }
+}
+export const RECIPIENTS = ['to', 'cc', 'bcc'];
+export const BODIES = ['text', 'html'];
+
 /** @throws INVALID_VALUE without a recipient or without a body */
 export async function sendEmail(options: EmailOptions, context: Pick<TaskContext, 'connections' | 'log' | 'signal'>): Promise<SentMail> {
   const {

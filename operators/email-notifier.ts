@@ -2,7 +2,7 @@ import type { CallbackContext } from '../src/dag/context';
 import { checkOptions } from '../src/dag/option-checks';
 import { Notifier } from '../src/dag/notifier';
 import { headline, story } from './describe-event';
-import { EMAIL_CHECKS, EMAIL_TEMPLATES, sendEmail, type EmailOptions } from './email-call';
+import { checkMail, EMAIL_CHECKS, EMAIL_TEMPLATES, RECIPIENTS, sendEmail, type EmailOptions } from './email-call';
 
 /** Without `subject`, `text` and `html` the message says what happened, to which run, and why. */
 export type EmailNotifierOptions = Omit<EmailOptions, 'subject'> & { subject?: string };
@@ -15,6 +15,7 @@ export class EmailNotifier extends Notifier<EmailNotifierOptions> {
   constructor(options: EmailNotifierOptions) {
     super(options);
     checkOptions(this.options, () => 'an EmailNotifier', EMAIL_CHECKS, null);
+    checkMail('an EmailNotifier', (name) => this.options[name as keyof EmailNotifierOptions] !== undefined, [RECIPIENTS]);
   }
 
   async notify(context: CallbackContext): Promise<void> {

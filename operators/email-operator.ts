@@ -1,7 +1,8 @@
 import { BaseOperator } from '../src/dag/base-operator';
 import type { TaskContext } from '../src/dag/context';
+import { madeAt } from '../src/dag/location';
 import type { OperatorOptions } from '../src/dag/types';
-import { EMAIL_CHECKS, EMAIL_TEMPLATES, sendEmail, type EmailOptions } from './email-call';
+import { BODIES, checkMail, EMAIL_CHECKS, EMAIL_TEMPLATES, RECIPIENTS, sendEmail, type EmailOptions } from './email-call';
 import { checkOwnOptions } from './own-options';
 
 /** Sends one e-mail. Output: its message id. */
@@ -13,6 +14,8 @@ export class EmailOperator<Mapped extends string = never> extends BaseOperator<{
   constructor(id: string, options: OperatorOptions<EmailOptions, Mapped>) {
     super(id, options);
     checkOwnOptions(this, EMAIL_CHECKS, ['subject']);
+    const isGiven = (name: string) => this['~isExpanded'](name) || this.options[name as keyof EmailOptions] !== undefined;
+    checkMail(`task "${this.id}"${madeAt(this)}`, isGiven, [RECIPIENTS, BODIES]);
   }
 
   async execute(context: TaskContext): Promise<{ messageId: string }> {

@@ -1,6 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Names close to what was typed, the closest first, at most three: a third of the letters may be wrong, or one is the start of the other. */
+/**
+ * Names close to what was typed, the closest first, at most three: a third of the letters may be wrong, one is the start of the other, or the
+ * other's plural.
+ */
 export function closeNames(given: string, known: Iterable<string>): string[] {
   const wanted = given.toLowerCase();
   const most = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3)); // two swapped letters count as two
@@ -19,7 +22,9 @@ export function didYouMean(given: string, known: Iterable<string>): string {
 }
 
 function closeness(wanted: string, name: string): number {
-  const away = distance(wanted, name);
+  const away = singular(wanted) === singular(name) ? Math.min(distance(wanted, name), 1) : distance(wanted, name);
   const isStart = wanted.length >= 3 && (name.startsWith(wanted) || wanted.startsWith(name));
   return isStart ? Math.min(away, 1) : away;
 }
+
+const singular = (name: string) => name.replace(/ies$/, 'y').replace(/s$/, '');

@@ -180,6 +180,12 @@ export function homeOf(owner: Owner, dag: unknown, group: unknown): FoundHome {
 
 function checkInputs(inputs: Inputs | undefined, owner: Owner, home: FoundHome): Inputs {
   if (inputs === undefined) return Object.freeze({});
+  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs) || taskOf(inputs) !== null) {
+    throw new ThenceError(
+      'DAG_FILE',
+      `\`inputs\` of ${owner()} is ${show(inputs)}; allowed is an object of names and tasks, such as { orders }`,
+    );
+  }
   for (const [name, given] of Object.entries(inputs)) {
     const where = (): string => `input \`${name}\` of ${owner()}`;
     if (name === '__proto__') throw new ThenceError('DAG_FILE', `${where()}: this name is not possible`);

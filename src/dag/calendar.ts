@@ -74,6 +74,12 @@ export interface NthBusinessDayOptions extends CalendarOptions {
  * @example schedule: nthBusinessDay(3, { at: '06:00', holidays: ['01-01'] })
  */
 export function nthBusinessDay(n: number, options: NthBusinessDayOptions): BuiltInTimetable {
+  if ((options as NthBusinessDayOptions | undefined)?.at === undefined) {
+    throw new ThenceError(
+      'DAG_FILE',
+      `nthBusinessDay(${show(n)}) has no time of day: give \`at\`, as in nthBusinessDay(${show(n)}, { at: '06:00' })`,
+    );
+  }
   check('nthBusinessDay', n, options, { ...calendarChecks, at: text, of: oneOf(...BUSINESS_PERIODS) });
   const { at, of = 'month', holidays, weekend, dst } = options;
   const most = { week: 7, month: 31, quarter: 92, year: 366 }[of];

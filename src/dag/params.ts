@@ -2,6 +2,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { ZodType } from 'zod';
+import { didYouMean } from '../core/did-you-mean';
 import { ThenceError } from '../core/errors';
 import type { JsonObject } from '../core/json';
 import type { DAG } from './dag';
@@ -22,7 +23,7 @@ export function serializeParams(dag: DAG<AnyParams>, scheduled: boolean): Serial
   const { params } = dag.options;
   if (params === undefined) return { schema: null, warnings: [] };
   const owner = `\`params\` of DAG "${dag.id}"${madeAt(dag)}`;
-  const converted = '~standard' in params ? convert(params, owner) : params;
+  const converted = '~standard' in params ? convert(params, owner) : asWritten(params, owner);
   if (converted === null) return fromParser(params as unknown as StandardSchemaV1, scheduled, owner);
   const { $schema: _, ...plain } = JSON.parse(JSON.stringify(converted)) as { [keyword: string]: never };
   const schema: JsonObject = { type: 'object', ...plain }; // a union has no type of its own
@@ -34,6 +35,26 @@ export function serializeParams(dag: DAG<AnyParams>, scheduled: boolean): Serial
   }
   checkDefaults(schema, scheduled, owner);
   return { schema, warnings: [] };
+}
+
+const KEYWORDS = new Set(
+  (
+    'type enum const title description default deprecated readOnly writeOnly examples format definitions dependencies allOf anyOf oneOf not if then else ' +
+    'properties patternProperties additionalProperties propertyNames unevaluatedProperties required minProperties maxProperties dependentRequired dependentSchemas ' +
+    'items prefixItems additionalItems contains unevaluatedItems minItems maxItems uniqueItems minContains maxContains ' +
+    'multipleOf minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength pattern contentEncoding contentMediaType contentSchema'
+  ).split(' '),
+);
+
+/** JSON Schema ignores words that it does not know: the params themselves, where their schema belongs, would all be forgotten. */
+function asWritten(params: object, owner: string): object {
+  const unknown = Object.keys(params).find((word) => !KEYWORDS.has(word) && !/^(\$|x-)/.test(word));
+  if (unknown === undefined) return params;
+  throw new ThenceError(
+    'DAG_FILE',
+    `${owner} has "${unknown}", which is no keyword of JSON Schema${didYouMean(unknown, KEYWORDS)}; what a run may be given stands ` +
+      `under \`properties\`, as in { type: 'object', properties: { region: { type: 'string', default: 'eu' } } }, or in z.object({ … })`,
+  );
 }
 
 interface JsonSchemaConverter {

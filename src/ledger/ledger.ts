@@ -189,7 +189,7 @@ export interface Attention {
   /** When the next waiting task is due (from now, by the database's clock), or null. */
   readonly nextDueInMs: number | null;
   /** Attempts of this session that have to be stopped, and why. They stay in this list until they have ended. */
-  readonly cancels: readonly { readonly attemptId: AttemptId; readonly why: 'cleared' | 'marked' }[];
+  readonly cancels: readonly { readonly attemptId: AttemptId; readonly why: 'cleared' | 'marked' | 'run-ended' }[];
   /** Tasks are admissible in one of the lanes: a hop without anything else may claim. */
   readonly work: boolean;
 }

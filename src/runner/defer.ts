@@ -110,7 +110,7 @@ function methodOf(task: AnyTask, name: string): Method {
   if (typeof found === 'function') return found as Method;
   throw new ThenceError(
     'INVALID_VALUE',
-    `task "${task.id}" cannot go on in \`${name}\`: its operator ${task.constructor.name} has no such method${didYouMean(name, methodsOf(task))}. To defer, write an operator with that method (class … extends BaseOperator)`,
+    `task "${task.id}" cannot go on in \`${name}\`: its operator ${task.constructor.name} has no such method${didYouMean(name, methodsOf(task)) || '.'} To defer, write an operator with that method (class … extends BaseOperator)`,
   );
 }
 
@@ -127,6 +127,28 @@ function methodsOf(task: AnyTask): string[] {
 
 const MAX_ARGS_BYTES = 256 * 1024;
 
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const ARGS: { readonly [K in BuiltInWait['kind']]: { readonly [arg: string]: readonly [wanted: string, (value: unknown) => boolean] } } = {
+  time: { at: ['milliseconds since 1970', (value) => typeof value === 'number' && Number.isFinite(value)] },
+  file: { path: ['an absolute path', (value) => typeof value === 'string' && value.startsWith('/')] },
+  http: { request: ['a request with a `url`', (value) => typeof (value as { url?: unknown } | null | undefined)?.url === 'string'] },
+  sql: { connection: ['the id of a connection', isText], sql: ['a statement', isText] },
+  'external-task': { dagId: ['the id of a DAG', isText] },
+  'dag-run': { dagId: ['the id of a DAG', isText], runId: ['the id of a run', isText] },
+};
+
+/** Now, and not when the triggerer looks for the first time. */
+function checkArgs({ kind, args }: BuiltInWait, task: AnyTask): void {
+  for (const [name, [wanted, isRight]] of Object.entries(ARGS[kind])) {
+    const value = (args as Readonly<Record<string, unknown>> | undefined)?.[name];
+    if (!isRight(value))
+      throw new ThenceError(
+        'INVALID_VALUE',
+        `\`args.${name}\` of the ${kind} wait of task "${task.id}" is ${show(value)}; allowed is ${wanted}`,
+      );
+  }
+}
+
 function builtIn(wait: BuiltInWait, task: AnyTask): Omit<WaitSpec, 'timeoutAt' | 'resume'> {
   const kinds: readonly string[] = WAIT_KINDS;
   if (typeof wait !== 'object' || wait === null || !kinds.includes(wait.kind))
@@ -134,6 +156,7 @@ function builtIn(wait: BuiltInWait, task: AnyTask): Omit<WaitSpec, 'timeoutAt' |
       'INVALID_VALUE',
       `context.defer in task "${task.id}" takes a Trigger or a wait of the kinds ${kinds.join(', ')}; it was given ${show(wait)}`,
     );
+  checkArgs(wait, task);
   const text = toJsonText(wait.args, `\`args\` of the ${wait.kind} wait of task "${task.id}"`, MAX_ARGS_BYTES) ?? '{}';
   return {
     kind: wait.kind,

@@ -71,6 +71,8 @@ function findFlawInObject(value: object, path: string, parents: readonly object[
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
     return { path, what: 'binary data; use Buffer.from(…).toString("base64")' };
   if (value instanceof Error) return { path, what: 'an Error, which JSON would turn into {}' };
+  if (Symbol.asyncIterator in value || ('next' in value && Symbol.iterator in value))
+    return { path, what: 'a generator, which JSON would turn into {}; collect what it yields in a list' };
   if (value instanceof Promise) return { path, what: 'a promise; await it' };
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {

@@ -170,7 +170,16 @@ function mayRetry(task: AnyTask | null, thrown: unknown, log: AttemptLog): boole
   const { retryWhen } = task?.['~written'] ?? {};
   if (!retryWhen) return true;
   try {
-    return Boolean(retryWhen(thrown));
+    const answer: unknown = retryWhen(thrown);
+    if (answer instanceof Promise) {
+      answer.catch(() => {});
+      log.write(
+        'error',
+        'thence',
+        'retryWhen gave a promise, and has to answer at once with true or false, so the task may be tried again',
+      );
+    }
+    return Boolean(answer);
   } catch (error) {
     log.write('error', 'thence', `retryWhen failed, so the task may be tried again: ${errorText(errorInfo(error))}`);
     return true;

@@ -5,7 +5,7 @@ const sentences: Readonly<Record<StopReason, string>> = {
   timeout: 'it ran longer than its executionTimeout',
   cleared: 'it was cleared',
   marked: 'its state was set by hand',
-  'run-ended': 'its DAG run ended',
+  'run-ended': 'its run was ended early, by its dagrunTimeout or, with failFast, by a task that failed',
   'lease-lost': 'its scheduler lost its lease',
   shutdown: 'thence is shutting down',
 };

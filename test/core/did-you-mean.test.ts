@@ -4,6 +4,7 @@ const known = ['retries', 'retryDelay', 'pool', 'poolSlots', 'seattle_weather', 
 
 test.each([
   ['retrys', ['retries']],
+  ['retry', ['retries', 'retryDelay']],
   ['Pool', ['pool', 'poolSlots']],
   ['seattle', ['seattle_weather', 'seattle_weather_monthly']],
   ['seatle_weather', ['seattle_weather']],

@@ -134,6 +134,11 @@ test.each<[DagOptions, RegExp]>([
   [{ startDate: '2026-02-01', endDate: '2026-01-01' }, /ends before it begins/],
   [{ schedule: '@daily', catchup: true }, /`catchup: true` and no `startDate`/],
   [{ params: { type: 'object', properties: { n: { type: 'nmber' } } } }, /is no valid JSON Schema/],
+  [
+    { params: { n: { type: 'integer', default: 3 } } as never },
+    /has "n", which is no keyword of JSON Schema; what a run may be given stands under `properties`/,
+  ],
+  [{ params: { type: 'object', propertys: {} } }, /has "propertys", which is no keyword of JSON Schema; did you mean "properties"/],
   [{ params: z.string() as never }, /is a schema of type "string"; allowed is a schema of an object/],
   [{ params: z.object({ n: z.number() }), schedule: '@daily' }, /`n` is required and has no default; a scheduled run is given no params/],
   [

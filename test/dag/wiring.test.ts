@@ -197,6 +197,14 @@ describe('wiring', () => {
       /input `x` of task "a" .* is 5; allowed is a task, or a list of tasks/,
     ],
     [
+      'inputs in a list',
+      () => {
+        const [dag, a] = tasks('a');
+        dag.task('b', { inputs: [a] as never }, () => 1);
+      },
+      /`inputs` of task "b" .* is .*; allowed is an object of names and tasks, such as \{ orders \}/,
+    ],
+    [
       'an input that is an empty list',
       () => {
         const [dag] = tasks('');

@@ -226,6 +226,15 @@ export function describeVerdicts(name: string, make: () => Promise<LedgerHarness
         expect(await stateOf(first.pk)).toBe('failed');
       });
 
+      it('says of a running task that failFast stops that its run has ended, and not that a person did it', async () => {
+        await h.addDag({ dagId: 'd', tasks: ['a', 'b'], failFast: true });
+        const first = await hand.start('d');
+        const [a, b] = first.claimed;
+        await hand.end(a!, failed());
+        await hand.look();
+        expect((await h.ledger.attention(hand.session, ['default'], 10)).cancels).toEqual([{ attemptId: b!.attemptId, why: 'run-ended' }]);
+      });
+
       it('stops a running task that is marked failed; what it still reports changes nothing', async () => {
         await h.addDag(chain);
         const first = await hand.start('d');

@@ -56,6 +56,7 @@ describe('a Notifier', () => {
 
   it('refuses an option that it does not have', () => {
     expect(() => new Say({ text: 'x', tot: 1 } as never)).toThrow('unknown option `tot` of a Say; did you mean "to"?');
+    expect(() => new EmailNotifier({})).toThrow('an EmailNotifier needs `to` or `cc` or `bcc`');
     expect(() => new EmailNotifier({ to: 5 } as never)).toThrow('`to` of an EmailNotifier is 5; allowed is an address, or a list of them');
   });
 

@@ -3,7 +3,7 @@ import { readRun } from '../../src/read-model/ui/run';
 import { readTaskInstance } from '../../src/read-model/ui/task-instance';
 import { readBlockers } from '../../src/read-model/why/task-blockers';
 import { useTestDatabase } from '../support/database';
-import { findRunBlockers } from '../../src/read-model/why/find-blockers';
+import { findRunBlockers, findTaskBlockers } from '../../src/read-model/why/find-blockers';
 import { insertBackfill, insertDag, insertPool, insertRun, insertSession, insertTaskInstance } from '../support/factories';
 import type { TaskInstanceInput } from '../support/factories';
 
@@ -41,6 +41,17 @@ describe('why a task is not running', () => {
     await task({ run: pk, taskId: 'a', state: 'success' });
     await task({ run: pk, taskId: 'b', state: 'running' });
     expect([await kinds('d', 'a'), await kinds('d', 'b')]).toEqual([[], []]);
+  });
+
+  it('has the error of one that failed before its code ran', async () => {
+    const pk = await run();
+    await task({ run: pk, taskId: 'a', state: 'failed' });
+    await test.pool.query(`INSERT INTO ti_detail (ti, error) SELECT pk, '{"name": "MapError", "message": "too many"}' FROM task_instance`);
+    expect(await findTaskBlockers(test.pool, { dagId: 'd', runId: 'r', taskId: 'a', mapIndex: -1 })).toEqual({
+      state: 'failed',
+      error: 'too many',
+      blockers: [],
+    });
   });
 
   it('says when it is tried again', async () => {

@@ -96,6 +96,11 @@ it('a wait that thence checks by itself has its first look and its interval', as
   expect(await run(body(`{ kind: 'file', args: { path: '/x' }, intervalMs: 20 }`))).toMatchObject({
     wait: { kind: 'file', firstCheckAt: null, intervalMs: 20 },
   });
+  expect(messageOf(await run(body(`{ kind: 'file', args: { pth: '/x' } }`)))).toBe(
+    '`args.path` of the file wait of task "t" is undefined; allowed is an absolute path',
+  );
+  expect(messageOf(await run(body(`{ kind: 'file', args: { path: 'x' } }`)))).toContain('is "x"; allowed is an absolute path');
+  expect(messageOf(await run(body(`{ kind: 'time' }`)))).toContain('`args.at` of the time wait of task "t" is undefined');
   expect(messageOf(await run(body(`{ kind: 'moon' }`)))).toContain('a wait of the kinds time, http, file, sql, external-task, dag-run');
 });
 

@@ -23,6 +23,8 @@ test.each([
   ['a function', { run() {} }, '`run` is a function'],
   ['a circle', circular, '`self` is a circular reference'],
   ['NaN', { 'odd key': NaN }, '`["odd key"]` is NaN'],
+  ['a generator', [].values(), 'it is a generator, which JSON would turn into {}; collect what it yields in a list'],
+  ['an async generator', (async function* () {})(), 'it is a generator, which JSON would turn into {}'],
   ['a Map', new Map(), 'it is a Map, which JSON would turn into {}; use Object.fromEntries(…)'],
   ['a promise', { later: Promise.resolve() }, '`later` is a promise; await it'],
   ['an Error', [new Error('x')], '`[0]` is an Error'],

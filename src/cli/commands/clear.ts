@@ -1,6 +1,6 @@
 /** `tasks clear` and `dags clear`: list what will run again, ask, do it. */
 import type { Command } from 'commander';
-import type { ClearTasksRequest, TaskPlan } from '../../commands/commands';
+import type { ClearTasksRequest, TaskPick, TaskPlan } from '../../commands/commands';
 import { ThenceError } from '../../core/errors';
 import type { Database } from '../../db/database';
 import { listDags } from '../../read-model/cli/dags';
@@ -130,7 +130,8 @@ async function clear(dagId: string, options: ClearOptions, what: Partial<ClearTa
   await withCommands(readConfig(), async (commands, db) => {
     const requests = (await dagsOf(db, dagId, options)).map((id) => ({ ...rest, dagId: id }));
     const plans = await each(requests, (request) => commands.planClear(request));
-    printPlans(plans, options.output);
+    const [pick] = what.tasks ?? [];
+    printPlans(plans, options.output, nothing(pick, options));
     const count = countOf(plans);
     if (count.tasks === 0) return;
     if (options.dryRun) return note(`dry run, nothing was cleared: ${sentence(count)}`);
@@ -173,7 +174,12 @@ async function each<T>(requests: readonly ClearTasksRequest[], act: (request: Cl
   return results;
 }
 
-function printPlans(plans: readonly TaskPlan[], format: Format): void {
+function nothing(pick: TaskPick | undefined, { onlyFailed, onlyRunning }: ClearOptions): string {
+  if (pick === undefined || typeof pick === 'string') return 'nothing to clear';
+  return `nothing to clear: there is no instance ${pick[1]} of "${pick[0]}"${onlyFailed || onlyRunning ? ' in that state' : ''}`;
+}
+
+function printPlans(plans: readonly TaskPlan[], format: Format, otherwise: string): void {
   const rows = plans.flatMap(({ dagId, items }) =>
     items.map(({ runId, taskId, mapIndex, state, action, version }) => ({
       dag_id: dagId,
@@ -185,7 +191,7 @@ function printPlans(plans: readonly TaskPlan[], format: Format): void {
       version,
     })),
   );
-  printRows(rows, format, 'nothing to clear');
+  printRows(rows, format, otherwise);
 }
 
 function countOf(plans: readonly TaskPlan[]): { tasks: number; runs: number } {

@@ -75,7 +75,9 @@ async function mark(dagId: string, which: string, options: MarkOptions): Promise
         action: item.action === 'mark' ? `mark ${state}` : item.action,
       })),
       options.output,
-      `nothing to mark: they are ${state} already`,
+      options.mapIndex === undefined
+        ? `nothing to mark: they are ${state} already`
+        : `nothing to mark: there is no instance ${options.mapIndex}, or it is ${state} already`,
     );
     const count = items.filter(({ action }) => action === 'mark').length;
     if (count === 0) return;

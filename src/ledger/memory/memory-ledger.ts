@@ -152,7 +152,10 @@ export class MemoryLedger implements port.Ledger {
     return {
       runs: runs.slice(0, limit),
       nextDueInMs: next === Infinity ? null : next - now,
-      cancels: ending.map(({ id, task }) => ({ attemptId: id, why: task.state === 'restarting' ? 'cleared' : 'marked' })),
+      cancels: ending.map(({ id, task: { state, reason } }) => {
+        const isRunsEnd = reason === 'fail_fast' || reason === 'run_ended';
+        return { attemptId: id, why: state === 'restarting' ? 'cleared' : isRunsEnd ? 'run-ended' : 'marked' };
+      }),
       work,
     };
   }

@@ -21,9 +21,11 @@ const readNextDue = prepared<{ due_at: Instant | null; now: Instant }>(
    WHERE state IN ('up_for_retry', 'up_for_reschedule') AND due_at > statement_timestamp()`,
 );
 
-const readCancels = prepared<{ attempt: AttemptId; cleared: boolean }>(
+const readCancels = prepared<{ attempt: AttemptId; why: Attention['cancels'][number]['why'] }>(
   'read_cancels',
-  `SELECT a.id AS attempt, t.state = 'restarting' AS cleared FROM attempt a JOIN task_instance t ON t.pk = a.ti
+  `SELECT a.id AS attempt,
+     CASE WHEN t.state = 'restarting' THEN 'cleared' WHEN t.reason IN ('fail_fast', 'run_ended') THEN 'run-ended' ELSE 'marked' END AS why
+   FROM attempt a JOIN task_instance t ON t.pk = a.ti
    WHERE a.session = $1::uuid AND a.state = 'ending'`,
 );
 
@@ -46,7 +48,7 @@ export async function attention({ pool }: LedgerContext, session: SessionId, lan
   return {
     runs: [...new Set([...wakes.rows, ...due.rows].map(({ run }) => run))].slice(0, limit),
     nextDueInMs: dueAt === null ? null : Math.max(0, dueAt - now),
-    cancels: cancels.rows.map(({ attempt, cleared }) => ({ attemptId: attempt, why: cleared ? 'cleared' : 'marked' })),
+    cancels: cancels.rows.map(({ attempt, why }) => ({ attemptId: attempt, why })),
     work: work.rows[0]!.work,
   };
 }

@@ -8,6 +8,8 @@ import type { Blocker, WhyTask } from './task-blockers';
 
 export interface FoundTask {
   readonly state: WhyTask['state'];
+  /** What it failed with, if it did. */
+  readonly error: string | null;
   readonly blockers: readonly Blocker[];
 }
 
@@ -18,17 +20,21 @@ export async function findTaskBlockers(
 ): Promise<FoundTask | null> {
   const run = await findRun(pool, of.dagId, of.runId);
   if (!run) return null;
-  const { rows } = await pool.query<WhyTask>(
-    `SELECT pk, task_id AS "taskId", map_index AS "mapIndex", state, reason, admissible, pool, lane, due_at AS "dueAt"
+  const { rows } = await pool.query<WhyTask & { error: string | null }>(
+    `SELECT pk, task_id AS "taskId", map_index AS "mapIndex", state, reason, admissible, pool, lane, due_at AS "dueAt",
+            CASE WHEN state = 'failed' THEN coalesce(
+              (SELECT a.error ->> 'message' FROM attempt a WHERE a.id = attempt), (SELECT d.error ->> 'message' FROM ti_detail d WHERE d.ti = pk)) END AS error
      FROM task_instance WHERE run = $1 AND task_id = $2 AND map_index = $3`,
     [run.pk, of.taskId, of.mapIndex],
   );
   const task = rows[0];
   // A run that has not started has no task instances yet: what keeps it keeps them.
   if (!task)
-    return of.mapIndex < 0 && (await willMake(pool, run, of.taskId)) ? { state: null, blockers: await readRunBlockers(pool, run) } : null;
+    return of.mapIndex < 0 && (await willMake(pool, run, of.taskId))
+      ? { state: null, error: null, blockers: await readRunBlockers(pool, run) }
+      : null;
   const dag = run.version === null ? null : await readCompiledDag(pool, run.version);
-  return { state: task.state, blockers: await readBlockers(pool, run, task, dag) };
+  return { state: task.state, error: task.error, blockers: await readBlockers(pool, run, task, dag) };
 }
 
 /** Null: there is no such run. */
