@@ -58,12 +58,14 @@ function* warningsOf(
   above: ReadonlyMap<string, readonly string[]>,
   byId: ReadonlyMap<string, AnyTask>,
 ): Iterable<string> {
-  const { retryDelay, retries = 0, mapIndexTemplate } = task['~written'];
+  const { retryDelay, retries = 0, mapIndexTemplate, maxMapLength } = task['~written'];
   if (Array.isArray(retryDelay) && retryDelay.length > retries)
     yield `${nameOf(task)} has ${retryDelay.length} retry delays and ${retries} retries: the last ones are never used`;
   const isMapped = task['~expand'] !== null || mappedGroupOf(task) !== null;
-  const isDefault = (dag.defaultArgs as { mapIndexTemplate?: string }).mapIndexTemplate === mapIndexTemplate;
-  if (mapIndexTemplate !== undefined && !isMapped && !isDefault)
+  const defaults = dag.defaultArgs as { mapIndexTemplate?: string; maxMapLength?: number };
+  if (maxMapLength !== undefined && task['~expand'] === null && maxMapLength !== defaults.maxMapLength)
+    yield `${nameOf(task)} has \`maxMapLength\` and no \`expand\`: there is nothing to limit${mappedGroupOf(task) === null ? '' : ' (that of a mapped group is an option of the group)'}`;
+  if (mapIndexTemplate !== undefined && !isMapped && mapIndexTemplate !== defaults.mapIndexTemplate)
     yield `${nameOf(task)} has \`mapIndexTemplate\` and is not mapped: there is nothing to label`;
   for (const { name, source } of task['~expand']?.keys ?? [])
     if (source.kind === 'literal' && source.elements.length === 0)

@@ -196,6 +196,14 @@ describe('options of tasks', () => {
     const dag = new DAG('d');
     task(dag, 't', { mapIndexTemplate: 'x' });
     expect(serializeDag(dag).warnings).toEqual([expect.stringMatching(/task "t" .* has `mapIndexTemplate` and is not mapped/)]);
+    const limited = new DAG('limited');
+    task(limited, 't', { maxMapLength: 5 });
+    const group = new TaskGroup('g', { dag: limited, expand: { x: [1] } });
+    group.task('u', { maxMapLength: 5 }, () => 1);
+    expect(serializeDag(limited).warnings).toEqual([
+      expect.stringMatching(/task "t" .* has `maxMapLength` and no `expand`: there is nothing to limit$/),
+      expect.stringMatching(/task "g\.u" .* there is nothing to limit \(that of a mapped group is an option of the group\)$/),
+    ]);
     const all = new DAG('all', { defaultArgs: { mapIndexTemplate: 'x' } });
     task(all, 't');
     expect(serializeDag(all).warnings).toEqual([]);

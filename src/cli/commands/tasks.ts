@@ -143,7 +143,7 @@ Examples:
       printRows(
         found.blockers.map(({ kind, ...blocker }) => ({ kind, reason: blockerLine(blocker) })),
         output,
-        `nothing keeps task "${taskId}": it is ${found.state ?? 'none'}${found.error === null ? '' : `, with ${JSON.stringify(found.error)}`}`,
+        `nothing keeps task "${taskId}": it is ${found.state ?? 'none'}${found.error === null ? '' : `: ${found.error}`}`,
       );
     });
 
