@@ -61,6 +61,7 @@ export function dagFilePlugin({ root, wrapPackages, sources }: PluginOptions): P
 /** External, unless its real path lies outside node_modules (a package of the same workspace, a path of tsconfig): that is source code. */
 async function resolveBare(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult> {
   const request = args.path;
+  if (request === 'thence/testing') return { errors: [{ text: TEST_AMONG_DAGS }] };
   if (Module.isBuiltin(request) || request === 'thence' || request.startsWith('thence/')) return { path: request, external: true };
   const { kind, importer, namespace, resolveDir } = args;
   const found = await build.resolve(request, { kind, importer, namespace, resolveDir, pluginData: PACKAGE });
@@ -69,6 +70,9 @@ async function resolveBare(build: PluginBuild, args: OnResolveArgs): Promise<OnR
   const mayBeMissing = found.errors.length === 0 || kind !== 'import-statement' || canResolve(request, resolveDir);
   return mayBeMissing ? { path: request, external: true } : { errors: [missingPackage(request)] };
 }
+
+const TEST_AMONG_DAGS =
+  '"thence/testing" is for tests, and no DAG file can import it. If this file is a test, move it out of the DAGs folder, or name it in a .thenceignore there (such as *.test.ts)';
 
 function isPackageFile(file: string): boolean {
   return file.split(path.sep).includes('node_modules');

@@ -88,6 +88,14 @@ describe('a file that fails says what, where, and shows the lines', () => {
     expect(error).toMatchObject({ file: 'etl.ts', line: 2 });
   });
 
+  test('a test that lies among the DAG files', async () => {
+    const { error } = await load({
+      'etl.ts': `${DAG}import { runDag } from 'thence/testing';\ntest('x', () => runDag(new DAG('etl')));`,
+    });
+    expect(error!.message).toMatch(/"thence\/testing" is for tests.*\.thenceignore there \(such as \*\.test\.ts\)/);
+    expect(error).toMatchObject({ file: 'etl.ts', line: 2 });
+  });
+
   test('an import of a file that cannot be imported', async () => {
     const { error } = await load({ 'etl.ts': `${DAG}import x from './x.yaml';\nnew DAG(x);`, 'x.yaml': 'a: 1' });
     expect(error!.message).toMatch(/^x\.yaml cannot be imported: code, \.json, \.sql/);
