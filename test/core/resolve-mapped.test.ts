@@ -257,6 +257,21 @@ describe('a mapped group', () => {
     });
   });
 
+  it('has setups and short circuits that speak for their own index also by a way that leaves the group and comes back', () => {
+    const around = compile({
+      groups: [{ id: 'g', parent: null, doc: null, expand: over(3) }],
+      tasks: [
+        { id: 'g.up', group: 'g', setup: true, kind: 'short_circuit', ignoreDownstreamTriggerRules: true },
+        { id: 'outside', triggerRule: 'always' },
+        { id: 'g.after', group: 'g', triggerRule: 'always' },
+      ],
+      edges: [['g.up', 'outside'], ['outside', 'g.after']], // prettier-ignore
+    });
+    const ups = ['up_for_retry', { state: 'success', branch: null }, { state: 'success', branch: [] }] as const;
+    const run = view(around, { outside: 'success' }, { mapped: { 'g.up': [...ups], 'g.after': [null, null, null] } });
+    expect(stateOf(resolve(around, run, ['outside']).transitions)).toEqual({ 'g.after[1]': 'scheduled', 'g.after[2]': 'skipped' });
+  });
+
   it('that a branch outside leaves out is not expanded', () => {
     const branched = compile({
       groups: [{ id: 'g', parent: null, doc: null, expand: over('list') }],

@@ -37,9 +37,15 @@ export class RunWorld implements World {
 
   /** Resolves as a ledger does, with as little of the mapped groups as it may, and applies the answer. */
   resolve(changed: readonly Change[] | null): Resolution {
-    let answer = resolve(this.dag, this.view(changed, new Set()), changed, NOW);
-    if (answer.wants.length > 0) answer = resolve(this.dag, this.view(changed, new Set(answer.wants)), changed, NOW);
-    if (answer.wants.length > 0) throw new Error(`${answer.wants.join()} wanted again`);
+    const shown = new Set<string>();
+    const ask = () => resolve(this.dag, this.view(changed, shown), changed, NOW);
+    let answer = ask();
+    // What one group lets go on may make all of the next one wanted; each is asked for once.
+    for (; answer.wants.length > 0; answer = ask()) {
+      const again = answer.wants.filter((group) => shown.has(group));
+      if (again.length > 0) throw new Error(`${again.join()} wanted again`);
+      for (const group of answer.wants) shown.add(group);
+    }
     this.apply(answer);
     return answer;
   }

@@ -37,9 +37,10 @@ export function verdictOf(work: Work, task: CompiledTask, mapIndex: number): Ver
   return WAIT;
 }
 
-/** One of the group's first tasks: nothing inside of the group stands above it, so that all of its instances have one verdict. */
-export function isFirstOfGroup(work: Work, { mappedGroup, upstream }: CompiledTask): boolean {
-  return !upstream.some((id) => work.task(id).mappedGroup === mappedGroup);
+/** One of the group's first tasks: nothing inside of the group has a say in it, so that all of its instances have one verdict. */
+export function isFirstOfGroup(work: Work, { mappedGroup, upstream, setups, choosers }: CompiledTask): boolean {
+  // Setups and choosers have one also from afar: by a way that leaves the group and comes back.
+  return ![...upstream, ...setups, ...choosers].some((id) => work.task(id).mappedGroup === mappedGroup);
 }
 
 /** What an expansion is over: complete, or such that it never will be. */
