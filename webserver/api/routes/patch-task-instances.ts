@@ -22,10 +22,19 @@ const ofInstance = z.object({ ...ofTask.shape, map_index: z.int().min(-1).max(21
 const mapIndex = z.int().min(-1).max(2147483647);
 const task = '/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}';
 
-const patchSummary = (dryRun: boolean) =>
-  dryRun
+/** What a change has, however its instances are addressed. */
+const patching = (path: string, id: string, dryRun: boolean) => ({
+  method: 'patch' as const,
+  path,
+  id,
+  tag: 'Task Instance',
+  summary: dryRun
     ? 'The task instances that such a change would mark. Writes nothing'
-    : 'Marks a task instance success, failed or skipped, or changes its note; `update_mask` leaves out what it does not name';
+    : 'Marks a task instance success, failed or skipped, or changes its note; `update_mask` leaves out what it does not name',
+  body: patchBody,
+  response: taskInstanceCollection,
+  errors: dryRun ? [400, 404] : [400, 404, 409],
+});
 
 export const patchTaskInstanceRoutes: readonly Route[] = [
   patchRoute(`${task}/dry_run`, 'patch_task_instance_dry_run', true),
@@ -52,45 +61,21 @@ export const patchTaskInstanceRoutes: readonly Route[] = [
 
 function patchRoute(path: string, id: string, dryRun: boolean): Route {
   return defineRoute({
-    method: 'patch',
-    path,
-    id,
-    tag: 'Task Instance',
-    summary: patchSummary(dryRun),
+    ...patching(path, id, dryRun),
     params: ofTask,
     query: z.object({ map_index: mapIndex.optional(), update_mask: texts }),
-    body: patchBody,
-    response: taskInstanceCollection,
-    errors: dryRun ? [400, 404] : [400, 404, 409],
-    handle: ({ params, query, body, actor, context }) =>
-      patch(
-        { ...placeOf(params), mapIndex: query.map_index },
-        maskedFields(body, query.update_mask, patchFields),
-        dryRun ? null : actor,
-        context,
-      ),
+    handle: ({ params, query: { map_index: index, update_mask: mask }, body, actor, context }) =>
+      patch({ ...placeOf(params), mapIndex: index }, maskedFields(body, mask, patchFields), dryRun ? null : actor, context),
   });
 }
 
 function patchInstanceRoute(path: string, id: string, dryRun: boolean): Route {
   return defineRoute({
-    method: 'patch',
-    path,
-    id,
-    tag: 'Task Instance',
-    summary: patchSummary(dryRun),
+    ...patching(path, id, dryRun),
     params: ofInstance,
     query: z.object({ update_mask: texts }),
-    body: patchBody,
-    response: taskInstanceCollection,
-    errors: dryRun ? [400, 404] : [400, 404, 409],
-    handle: ({ params, query, body, actor, context }) =>
-      patch(
-        { ...placeOf(params), mapIndex: params.map_index },
-        maskedFields(body, query.update_mask, patchFields),
-        dryRun ? null : actor,
-        context,
-      ),
+    handle: ({ params, query: { update_mask: mask }, body, actor, context }) =>
+      patch({ ...placeOf(params), mapIndex: params.map_index }, maskedFields(body, mask, patchFields), dryRun ? null : actor, context),
   });
 }
 
