@@ -15,7 +15,7 @@ export class DataIntervalTimetable implements Timetable {
 
   nextRun(last: LastRun | null, restriction: TimeRestriction, now: Instant): ScheduledRun | null {
     const { earliest, latest, catchup, dueFrom = null } = restriction;
-    const follows = last === null ? null : follow(last);
+    const follows = last === null ? null : this.follow(last, earliest);
     // startDate may lie between two ticks, and the last run have covered it.
     const isBegun = follows !== null && earliest !== null && follows >= earliest;
     const start = latestOf(
@@ -56,13 +56,16 @@ export class DataIntervalTimetable implements Timetable {
     const end = start === null ? null : this.ticks.next(start);
     return start === null || end === null ? null : { logicalDate: start, interval: { start, end }, runAfter: end };
   }
-}
 
-/**
- * Where the interval after `last` begins: where that one ended, also when the schedule has changed since and this is no tick of it. The
- * first interval then is a shorter one, to the next tick of the new schedule; so nothing is left out and nothing comes twice. A run of a
- * trigger timetable may have this very moment as its logical date: then a millisecond later, since a DAG has one run for each.
- */
-function follow({ start, end, logicalDate = start }: LastRun): Instant {
-  return logicalDate < end ? end : end + 1;
+  /**
+   * Where the interval after `last` begins: where that one ended, which is a tick unless the schedule has changed since. Then it begins at the
+   * tick of the new schedule before that end, as in Airflow: a whole interval, part of which has been worked on. Where a run has that logical
+   * date or a later one, or it lies before startDate, going back would leave out time, or make a date twice: then it begins where the
+   * last one ended, a shorter one. (A run of a trigger timetable may have that very moment as its logical date: then a millisecond later.)
+   */
+  private follow({ start, end, logicalDate = start }: LastRun, earliest: Instant | null): Instant {
+    const tick = alignToPrevious(this.ticks, end);
+    if (tick !== null && tick > logicalDate && (earliest === null || tick >= earliest)) return tick;
+    return logicalDate < end ? end : end + 1;
+  }
 }

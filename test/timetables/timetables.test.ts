@@ -58,10 +58,10 @@ describe('the first run', () => {
     expect(firstRunOf({ ...spec, catchup: false }, null, now)).toBeNull();
   });
 
-  it('after a change of the schedule begins where the last interval ended, and ends on the new grid', () => {
+  it('after a change of the schedule is the interval of the new one in which the last one ended', () => {
     const last = { start: at('2026-03-08T06:00:00Z'), end: at('2026-03-09T06:00:00Z') };
     expect(shown(firstRunOf(schedule(cron('@daily'), { catchup: true, startDate: '2026-01-01T00:00:00Z' }), last, now))).toEqual([
-      '2026-03-09T06:00Z',
+      '2026-03-09T00:00Z',
       '2026-03-10T00:00Z',
     ]);
   });
